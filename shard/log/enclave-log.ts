@@ -55,6 +55,9 @@ export interface Append {
   readonly timestamp: number;
   /** ms when the open bundle is due, 0 if none is open: kept in the due-index */
   readonly dueAt: number;
+  /** ids of events that this batch deletes: journaled in the same write; once it is durable the log erases the contents
+   *  of each such event and of every Update of it (found by target) within the stated time, over crashes too */
+  readonly deletes: readonly Uint8Array[];
   /** Called once, when the append is durable ('ok'), certainly refused ('fenced': another epoch or head), or 'unknown'
    *  (also disk full and every other failure). Never throws back. */
   readonly done: (result: AppendResult) => void;
@@ -89,8 +92,10 @@ export interface EnclaveLog {
   node(key: LogKey, level: number, index: number): Promise<Uint8Array | null>;
 
   checkpoint(key: LogKey, epoch: Epoch, checkpoint: { head: Head; base: Uint8Array; recent: Uint8Array; recentMaxExp: number; timestamp: number }): Promise<void>;
-  /** Erases the contents of these events for good, within the stated time. */
-  erase(key: LogKey, epoch: Epoch, seqs: readonly number[]): Promise<void>;
+  /** Resolves when every journaled erasure (Append.deletes) has been carried out. */
+  erased(): Promise<void>;
+  /** The enclave has been evicted: forget what is cached about it. */
+  release(key: LogKey): void;
   /** Recovery: replaces everything at or after seq `from` by these batches under this epoch (`enc admin recover`). */
   replaceTail(key: LogKey, epoch: Epoch, from: number, batches: readonly Batch[], head: Head, timestamp: number, dueAt: number): Promise<AppendResult>;
   /** Enclaves whose open bundle is due at or before `until`, oldest first. */
