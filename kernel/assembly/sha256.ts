@@ -226,7 +226,7 @@ export function sha256Update(ctx: usize, src: usize, len: usize): void {
   const have = <usize>load<u64>(ctx, 32) & 63;
   store<u64>(ctx, load<u64>(ctx, 32) + len, 32);
   if (have) {
-    const room = 64 - have;
+    const room: usize = 64 - have;
     if (len < room) {
       memory.copy(ctx + 40 + have, src, len);
       return;
