@@ -1,0 +1,59 @@
+/** Which room may import which (ARCHITECTURE §1): a commit goes one way through the house, and no room calls back up. */
+const TEST = '(\\.test\\.ts$|(^|/)testing/)';
+
+/** Files of `room` may import only these rooms of the project, besides packages and Node. */
+const only = (room, rooms) => ({
+  name: `${room}-imports-only-${rooms.join('-')}`,
+  severity: 'error',
+  from: { path: `^${room}/`, pathNot: TEST },
+  to: { path: '^[^/]+/', pathNot: [`^(${[room, ...rooms].join('|')})/`, '^node_modules/'], dependencyTypes: ['local'] },
+});
+
+module.exports = {
+  forbidden: [
+    { name: 'no-cycles', severity: 'error', from: {}, to: { circular: true } },
+    { name: 'resolvable', severity: 'error', from: {}, to: { couldNotResolve: true } },
+    only('protocol', []),
+    only('kernel', ['protocol']),
+    only('shard', ['kernel', 'protocol']),
+    only('client', ['protocol']),
+    only('cli', ['client', 'protocol']),
+    {
+      name: 'protocol-is-pure',
+      comment: 'No I/O and no Node API: protocol/ also runs in a browser. Curves, ciphers and hashes are @noble.',
+      severity: 'error',
+      from: { path: '^protocol/', pathNot: TEST },
+      to: { pathNot: ['^protocol/', '^node_modules/@noble/'] },
+    },
+    {
+      name: 'reference-kernel-needs-no-node',
+      severity: 'error',
+      from: { path: '^kernel/reference/', pathNot: TEST },
+      to: { pathNot: ['^kernel/', '^protocol/', '^node_modules/@noble/'] },
+    },
+    {
+      name: 'kernel-does-not-know-its-implementations',
+      severity: 'error',
+      from: { path: '^kernel/reference/', pathNot: TEST },
+      to: { path: '^kernel/wasm' },
+    },
+    {
+      name: 'product-imports-no-dev-dependency',
+      severity: 'error',
+      from: { path: '^(protocol|shard|client|cli|kernel/(wasm|reference))', pathNot: TEST },
+      to: { dependencyTypes: ['npm-dev'], pathNot: '^node_modules/@types/' },
+    },
+    {
+      name: 'composition-roots-are-not-imported',
+      severity: 'error',
+      from: { pathNot: '^bin/' },
+      to: { path: '^(shard|cli|router)/main\\.ts$' },
+    },
+  ],
+  options: {
+    parser: 'swc',
+    doNotFollow: { path: '^node_modules/' },
+    exclude: { path: ['^kernel/assembly/', '^data/'] },
+    enhancedResolveOptions: { exportsFields: ['exports'], conditionNames: ['import', 'node', 'default', 'types'] },
+  },
+};

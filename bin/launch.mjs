@@ -1,0 +1,103 @@
+/**
+ * Hands over to a TypeScript entry: installs what is missing, picks a Node that runs TypeScript (22.18 or later), and
+ * passes arguments, standard streams, signals and the exit code through. Plain JavaScript that runs on Node 18.
+ */
+import { spawn, spawnSync } from 'node:child_process';
+import { createHash } from 'node:crypto';
+import { existsSync, readFileSync, writeFileSync } from 'node:fs';
+import { constants } from 'node:os';
+import { join } from 'node:path';
+import { fileURLToPath, pathToFileURL } from 'node:url';
+
+const ROOT = fileURLToPath(new URL('..', import.meta.url));
+const MODULES = join(ROOT, 'node_modules');
+/** Holds the sha256 of the lock that node_modules was last found to satisfy. */
+const STAMP = join(MODULES, '.enc-lock');
+
+function readOr(path, otherwise) {
+  try {
+    return readFileSync(path);
+  } catch {
+    return otherwise;
+  }
+}
+
+/** True if what npm says it installed has every package of the lock, in its version (so after `npm install x` too). */
+function satisfied(lock) {
+  const hidden = readOr(join(MODULES, '.package-lock.json'), null);
+  if (!hidden) return false;
+  const installed = JSON.parse(hidden).packages;
+  return Object.entries(JSON.parse(lock).packages).every(([path, wanted]) => {
+    if (path === '') return true;
+    return installed[path] ? installed[path].version === wanted.version : wanted.optional === true;
+  });
+}
+
+function npm(args) {
+  const cli = process.env.npm_execpath;
+  const options = { cwd: ROOT, stdio: ['ignore', 'ignore', 'inherit'] };
+  const done = cli?.endsWith('npm-cli.js')
+    ? spawnSync(process.env.npm_node_execpath ?? process.execPath, [cli, ...args], options)
+    : spawnSync('npm', args, { ...options, shell: process.platform === 'win32' });
+  if (done.status !== 0) {
+    console.error(`npm ${args[0]} failed; see above. Install by hand (npm ci) and start again.`);
+    process.exit(1);
+  }
+}
+
+function install() {
+  const lock = readFileSync(join(ROOT, 'package-lock.json'));
+  const hash = createHash('sha256').update(lock).digest('hex');
+  if (String(readOr(STAMP, '')) === hash) return;
+  if (!satisfied(lock)) {
+    console.error('installing dependencies (npm ci) …');
+    npm(['ci', '--no-audit', '--no-fund', '--loglevel=error']);
+  }
+  writeFileSync(STAMP, hash);
+}
+
+function runsTypeScript() {
+  const [major, minor] = process.versions.node.split('.').map(Number);
+  return major > 23 || (major === 23 && minor >= 6) || (major === 22 && minor >= 18);
+}
+
+/** The Node of the `node` package. An npm that was told to skip install scripts leaves it out: then it is fetched here. */
+function bundledNode() {
+  const node = join(MODULES, 'node', 'bin', process.platform === 'win32' ? 'node.exe' : 'node');
+  if (!existsSync(node)) {
+    const folder = join(MODULES, 'node');
+    if (existsSync(folder)) spawnSync(process.execPath, ['installArchSpecificPackage.js'], { cwd: folder });
+    if (!existsSync(node)) {
+      console.error(
+        'This needs Node 22.18 or later, or the npm package `node`: run `npm ci` with install scripts allowed.',
+      );
+      process.exit(1);
+    }
+  }
+  return node;
+}
+
+/** Runs `entry` (a path in this project) with `args`. Does not return: the process ends as the entry does. */
+export async function launch(entry, args) {
+  install();
+  const file = join(ROOT, entry);
+  if (!existsSync(file)) {
+    console.error(`${entry} is not part of this version.`);
+    process.exit(1);
+  }
+  if (runsTypeScript()) {
+    process.argv = [process.execPath, file, ...args];
+    await import(pathToFileURL(file).href);
+    return;
+  }
+  const child = spawn(bundledNode(), [file, ...args], { stdio: 'inherit' });
+  // A terminal sends Ctrl-C to the child itself; a second copy would read as "stop at once".
+  const forwarded = process.stdin.isTTY ? ['SIGTERM', 'SIGHUP'] : ['SIGINT', 'SIGTERM', 'SIGHUP'];
+  if (process.stdin.isTTY) process.on('SIGINT', () => {});
+  for (const signal of forwarded) process.on(signal, () => child.kill(signal));
+  child.on('error', (error) => {
+    console.error(error.message);
+    process.exit(1);
+  });
+  child.on('exit', (code, signal) => process.exit(signal ? 128 + constants.signals[signal] : code));
+}
