@@ -48,7 +48,7 @@ export function evenPoint(pub: Uint8Array): Uint8Array {
 export function plainSigningKey(backend: Secp256k1, secret: Uint8Array): SigningKey | null {
   const publicKey = backend.publicKey(secret);
   if (!publicKey) return null;
-  const copy = secret.slice();
+  const copy = Uint8Array.from(secret);
   return {
     publicKey,
     signInto: (hash, out) => out.set(backend.signSchnorr(copy, hash)),
@@ -61,7 +61,7 @@ export function plainSigningKey(backend: Secp256k1, secret: Uint8Array): Signing
  * n − secret, as BIP-340 does. The returned copy is the caller's to wipe.
  */
 export function evenSecret(secret: Uint8Array, isOdd: boolean): Uint8Array {
-  const copy = secret.slice();
+  const copy = Uint8Array.from(secret);
   if (!isOdd) return copy;
   let borrow = 0;
   for (let i = 31; i >= 0; i--) {

@@ -103,7 +103,7 @@ test('the best available back end is chosen and the slower ones advise what to i
 });
 
 function replaced(bytes: Uint8Array, at: number, part: Uint8Array): Uint8Array {
-  const copy = bytes.slice();
+  const copy = Uint8Array.from(bytes);
   copy.set(part, at);
   return copy;
 }

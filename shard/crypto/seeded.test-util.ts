@@ -14,7 +14,7 @@ export function seeded(seed: number) {
     bytes: (length: number): Uint8Array => Uint8Array.from({ length }, () => next() & 0xff),
     /** A copy with one bit flipped. */
     flip(bytes: Uint8Array): Uint8Array {
-      const copy = bytes.slice();
+      const copy = Uint8Array.from(bytes);
       const at = below(bytes.length);
       copy[at] = (copy[at] as number) ^ (1 << below(8));
       return copy;
