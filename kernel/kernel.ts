@@ -196,7 +196,8 @@ export type Need =
   | { readonly kind: 1; readonly a: number; readonly b: number } // CT node (level a, index b) → bytes32
   | { readonly kind: 2; readonly a: number; readonly b: 0 } // closing record of leaf a → record, or empty
   | { readonly kind: 3; readonly a: number; readonly b: number } // event ids of seqs a … a+b−1 → bytes32 each
-  | { readonly kind: 4; readonly a: number; readonly b: 0 } // event at seq a → meta as host_event_meta, or empty
+  | { readonly kind: 4; readonly a: number; readonly b: 0 } // event at seq a → its record and behind it its content, or
+  //   empty (a reader's rights may depend on target and slot key); the host sees to it that eventMeta knows its target
   | { readonly kind: 5; readonly a: number; readonly b: 0 }; // closing record of the bundle with seq a, or empty
 
 export interface Kernel {
@@ -230,7 +231,8 @@ export interface Kernel {
    *  difference or on an event that the rules refuse. Tree head signatures are kept, not made. */
   replay(skeleton: Uint8Array, content: Uint8Array): void;
   /** Folds one event of a snapshot: same rules, time = timestamp, `exp` only as timestamp < exp, no time-out closings.
-   *  `target`: of an erased Update, whose content is gone. 0 or an error number. Signatures are the caller's business,
+   *  `target`: of an erased Update, whose content is gone; of a Manifest, the signature of the tree head at ts 0 (64
+   *  bytes), if the snapshot has it. 0 or an error number. Signatures are the caller's business,
    *  but for the result `takeFolded` recomputes hash, id and chain. */
   fold(commit: Uint8Array, timestamp: number, sequencer: Uint8Array, seqSig: Uint8Array, target?: Uint8Array): number;
   /** Folds a closing at time t; the signature of the tree head is given (or zero, for all but the last). */
