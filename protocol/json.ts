@@ -188,7 +188,7 @@ class Parser {
     const from = this.at;
     let n = 0;
     for (let byte = this.peek(); byte >= 0x30 && byte <= 0x39; byte = this.peek()) {
-      n = n * 10 + byte - 0x30;
+      n = n * 10 + (byte - 0x30);
       if (n > Number.MAX_SAFE_INTEGER) throw FAULT;
       this.at++;
     }
