@@ -16,7 +16,13 @@ const backends = [openNative(), openWasm(), openNoble()].filter((backend): backe
 for (const backend of backends) {
   describe(`${backend.name} back end`, () => {
     test('refuses secrets that are 0, n, above n or of another length', () => {
-      for (const bad of [new Uint8Array(32), N, Buffer.alloc(32, 255), new Uint8Array(31), new Uint8Array(33).fill(1)]) {
+      for (const bad of [
+        new Uint8Array(32),
+        N,
+        Buffer.alloc(32, 255),
+        new Uint8Array(31),
+        new Uint8Array(33).fill(1),
+      ]) {
         assert.equal(backend.publicKey(bad), null);
         assert.equal(backend.signingKey(bad), null);
         assert.throws(() => backend.signSchnorr(bad, new Uint8Array(32)), /secret key is 32 bytes/);
@@ -38,7 +44,8 @@ for (const backend of backends) {
         if (message.length !== 64) continue; // this protocol signs 32-byte hashes only
         const bytes = [pub, message, sig].map((hex) => Buffer.from(hex, 'hex')) as [Buffer, Buffer, Buffer];
         assert.equal(backend.verifySchnorr(...bytes), result === 'TRUE', line);
-        if (secret && /^0*$/.test(aux)) assert.deepEqual(Buffer.from(backend.signSchnorr(Buffer.from(secret, 'hex'), bytes[1])), bytes[2]);
+        if (secret && /^0*$/.test(aux))
+          assert.deepEqual(Buffer.from(backend.signSchnorr(Buffer.from(secret, 'hex'), bytes[1])), bytes[2]);
         if (secret) assert.deepEqual(Buffer.from(backend.publicKey(Buffer.from(secret, 'hex')) ?? []), bytes[0]);
         rows++;
       }
@@ -52,7 +59,13 @@ test('all back ends sign the same bytes and agree on good, mutated and extreme s
   t.diagnostic(`seed ${seed}, back ends ${backends.map((b) => b.name).join(', ')}`);
   const random = seeded(seed);
   const first = backends[0] as Backend;
-  const agree = (kind: 'verifySchnorr' | 'verifyEcdsa', pub: Uint8Array, hash: Uint8Array, sig: Uint8Array, expected?: boolean) => {
+  const agree = (
+    kind: 'verifySchnorr' | 'verifyEcdsa',
+    pub: Uint8Array,
+    hash: Uint8Array,
+    sig: Uint8Array,
+    expected?: boolean,
+  ) => {
     for (const backend of backends) {
       const answer = backend[kind](pub, hash, sig);
       const context = `${backend.name} ${kind} ${Buffer.from(pub).toString('hex')} ${Buffer.from(sig).toString('hex')}`;
@@ -63,7 +76,11 @@ test('all back ends sign the same bytes and agree on good, mutated and extreme s
     const secret = random.bytes(32);
     const hash = random.bytes(32);
     assert.ok(isSecretKey(secret));
-    const [pub, schnorr, ecdsa] = [first.publicKey(secret) as Uint8Array, first.signSchnorr(secret, hash), first.signEcdsa(secret, hash)];
+    const [pub, schnorr, ecdsa] = [
+      first.publicKey(secret) as Uint8Array,
+      first.signSchnorr(secret, hash),
+      first.signEcdsa(secret, hash),
+    ];
     for (const backend of backends) {
       const key = backend.signingKey(secret);
       const out = new Uint8Array(64);
@@ -79,9 +96,17 @@ test('all back ends sign the same bytes and agree on good, mutated and extreme s
       agree(kind, random.flip(pub), hash, sig, false);
       agree(kind, pub, hash, random.flip(sig), false);
       for (const half of [0, 32]) {
-        for (const extreme of [new Uint8Array(32), N, P, Buffer.alloc(32, 255)]) agree(kind, pub, hash, replaced(sig, half, extreme), false);
+        for (const extreme of [new Uint8Array(32), N, P, Buffer.alloc(32, 255)])
+          agree(kind, pub, hash, replaced(sig, half, extreme), false);
       }
-      for (const badPub of [new Uint8Array(32), P, Buffer.alloc(32, 255), new Uint8Array(31), new Uint8Array(33), new Uint8Array(0)]) {
+      for (const badPub of [
+        new Uint8Array(32),
+        P,
+        Buffer.alloc(32, 255),
+        new Uint8Array(31),
+        new Uint8Array(33),
+        new Uint8Array(0),
+      ]) {
         agree(kind, badPub, hash, sig, false);
       }
       agree(kind, random.bytes(32), hash, sig, false);
@@ -99,7 +124,8 @@ test('the best available back end is chosen and the slower ones advise what to i
   assert.equal(openSecp256k1().name, backends[0]?.name);
   assert.equal(openSecp256k1('noble').name, 'noble');
   assert.equal(secp256k1Advice('native'), null);
-  for (const slower of ['wasm', 'noble'] as const) assert.match(secp256k1Advice(slower) ?? '', /apt-get install libsecp256k1-1/);
+  for (const slower of ['wasm', 'noble'] as const)
+    assert.match(secp256k1Advice(slower) ?? '', /apt-get install libsecp256k1-1/);
 });
 
 function replaced(bytes: Uint8Array, at: number, part: Uint8Array): Uint8Array {
@@ -109,6 +135,8 @@ function replaced(bytes: Uint8Array, at: number, part: Uint8Array): Uint8Array {
 }
 
 function minus(a: Uint8Array, b: Uint8Array): Uint8Array {
-  const hex = (BigInt(`0x${Buffer.from(a).toString('hex')}`) - BigInt(`0x${Buffer.from(b).toString('hex')}`)).toString(16);
+  const hex = (BigInt(`0x${Buffer.from(a).toString('hex')}`) - BigInt(`0x${Buffer.from(b).toString('hex')}`)).toString(
+    16,
+  );
   return Buffer.from(hex.padStart(64, '0'), 'hex');
 }

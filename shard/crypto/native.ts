@@ -1,6 +1,14 @@
 import { randomBytes } from 'node:crypto';
 import { createRequire } from 'node:module';
-import { assertSigningInput, type Backend, evenPoint, evenSecret, isSecretKey, type SigningKey, sizesFit } from './backend.ts';
+import {
+  assertSigningInput,
+  type Backend,
+  evenPoint,
+  evenSecret,
+  isSecretKey,
+  type SigningKey,
+  sizesFit,
+} from './backend.ts';
 
 const require = createRequire(import.meta.url);
 
@@ -33,7 +41,8 @@ function load(): Backend | null {
   const koffi = require('koffi') as typeof import('koffi');
   const library = firstOf(NAMES, (name) => koffi.load(name));
   if (!library) return null;
-  const call = (name: string, args: string): ((...values: unknown[]) => number) => library.func(`int secp256k1_${name}(void *, ${args})`);
+  const call = (name: string, args: string): ((...values: unknown[]) => number) =>
+    library.func(`int secp256k1_${name}(void *, ${args})`);
   const randomize = call('context_randomize', 'const void *');
   const xonlyParse = call('xonly_pubkey_parse', 'void *, const void *');
   const xonlySerialize = call('xonly_pubkey_serialize', 'void *, const void *');
@@ -94,7 +103,8 @@ function load(): Backend | null {
       const out = new Uint8Array(64);
       using(keypairOf(secret), (keypair) => keypairPub(context, pubkey, parity, keypair));
       using(evenSecret(secret, parity[0] === 1), (even) => {
-        if (ecdsaSign(context, signature, hash, even, null, null) !== 1) throw new Error('libsecp256k1 refused to sign');
+        if (ecdsaSign(context, signature, hash, even, null, null) !== 1)
+          throw new Error('libsecp256k1 refused to sign');
       });
       ecdsaSerialize(context, out, signature);
       return out;

@@ -1,5 +1,13 @@
 import { createRequire } from 'node:module';
-import { assertSigningInput, type Backend, evenPoint, evenSecret, isSecretKey, plainSigningKey, sizesFit } from './backend.ts';
+import {
+  assertSigningInput,
+  type Backend,
+  evenPoint,
+  evenSecret,
+  isSecretKey,
+  plainSigningKey,
+  sizesFit,
+} from './backend.ts';
 
 const require = createRequire(import.meta.url);
 const ZERO_AUX = new Uint8Array(32);
@@ -12,7 +20,8 @@ export function openNoble(): Backend {
   const backend: Backend = {
     name: 'noble',
     verifySchnorr: (pub, hash, sig) => sizesFit(pub, hash, sig) && quiet(() => schnorr.verify(sig, hash, pub)),
-    verifyEcdsa: (pub, hash, sig) => sizesFit(pub, hash, sig) && quiet(() => secp256k1.verify(sig, hash, evenPoint(pub), ECDSA)),
+    verifyEcdsa: (pub, hash, sig) =>
+      sizesFit(pub, hash, sig) && quiet(() => secp256k1.verify(sig, hash, evenPoint(pub), ECDSA)),
     signSchnorr(secret, hash) {
       assertSigningInput(secret, hash);
       return schnorr.sign(hash, secret, ZERO_AUX);

@@ -2,8 +2,24 @@ import { hash as digest, randomBytes } from 'node:crypto';
 import { Worker } from 'node:worker_threads';
 import type { Secp256k1 } from './crypto.ts';
 import {
-  AT_COUNT, AT_HASH, AT_KEY_SLOT, AT_PUB, AT_RESULTS, AT_SIG, createMemory, DONE, KEY_SLOTS, OP_SIGN,
-  OP_SIGN_WITH_NEW_KEY, OP_VERIFY, PUBLISHED, RECORD, SLOTS, STOP, slotOffset, type WorkerData,
+  AT_COUNT,
+  AT_HASH,
+  AT_KEY_SLOT,
+  AT_PUB,
+  AT_RESULTS,
+  AT_SIG,
+  createMemory,
+  DONE,
+  KEY_SLOTS,
+  OP_SIGN,
+  OP_SIGN_WITH_NEW_KEY,
+  OP_VERIFY,
+  PUBLISHED,
+  RECORD,
+  SLOTS,
+  STOP,
+  slotOffset,
+  type WorkerData,
 } from './pool-layout.ts';
 
 /** What one caller asked for in one call. */
@@ -108,7 +124,11 @@ export class PoolLane {
   /** Copies out what the worker has finished; calls that are complete now are appended to `finished`. */
   collect(finished: Call[]): number {
     let jobs = 0;
-    for (const done = Atomics.load(this.#control, DONE); this.#collected !== done; this.#collected = (this.#collected + 1) | 0) {
+    for (
+      const done = Atomics.load(this.#control, DONE);
+      this.#collected !== done;
+      this.#collected = (this.#collected + 1) | 0
+    ) {
       const slot = slotOffset(this.#collected);
       for (const segment of this.#running.shift() ?? []) {
         const { call, callAt, slotAt, count } = segment;

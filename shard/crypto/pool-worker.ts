@@ -2,8 +2,21 @@ import { workerData } from 'node:worker_threads';
 import type { SigningKey } from './backend.ts';
 import { openSecp256k1 } from './open.ts';
 import {
-  AT_COUNT, AT_HASH, AT_KEY_SLOT, AT_PUB, AT_RESULTS, AT_SIG, DONE, KEY_SLOTS, OP_SIGN_WITH_NEW_KEY, OP_VERIFY,
-  PUBLISHED, RECORD, STOP, slotOffset, type WorkerData,
+  AT_COUNT,
+  AT_HASH,
+  AT_KEY_SLOT,
+  AT_PUB,
+  AT_RESULTS,
+  AT_SIG,
+  DONE,
+  KEY_SLOTS,
+  OP_SIGN_WITH_NEW_KEY,
+  OP_VERIFY,
+  PUBLISHED,
+  RECORD,
+  STOP,
+  slotOffset,
+  type WorkerData,
 } from './pool-layout.ts';
 
 /** A worker looks at its ring at least this often, whatever happens to a wake-up. */

@@ -38,10 +38,14 @@ describe('crypto pool', { timeout: 60_000 }, () => {
       for (let round = 0; round < 2; round++) {
         const picks = Array.from({ length: size }, () => random.below(corpus.count));
         const inputs = new Uint8Array(size * RECORD);
-        picks.forEach((pick, i) => inputs.set(corpus.records.subarray(pick * RECORD, (pick + 1) * RECORD), i * RECORD));
+        for (const [i, pick] of picks.entries())
+          inputs.set(corpus.records.subarray(pick * RECORD, (pick + 1) * RECORD), i * RECORD);
         const answer = verify(pool, inputs, size);
         inputs.fill(0); // the buffer is the caller's again at once
-        assert.deepEqual([...((await answer) ?? [])], picks.map((pick) => corpus.expected[pick]));
+        assert.deepEqual(
+          [...((await answer) ?? [])],
+          picks.map((pick) => corpus.expected[pick]),
+        );
 
         const secret = new Uint8Array(32).fill(caller + 1);
         const hashes = random.bytes(Math.min(size, 150) * 32);
@@ -64,7 +68,8 @@ describe('crypto pool', { timeout: 60_000 }, () => {
   test('more keys than a worker keeps ready still sign with the right one', async () => {
     await using pool = disposable({ workers: 1 });
     const hash = new Uint8Array(32).fill(9);
-    const secretOf = (i: number): Uint8Array => Uint8Array.from({ length: 32 }, (_, at) => (at === 30 ? i >> 8 : at === 31 ? i & 255 : 1));
+    const secretOf = (i: number): Uint8Array =>
+      Uint8Array.from({ length: 32 }, (_, at) => (at === 30 ? i >> 8 : at === 31 ? i & 255 : 1));
     const signAll = () => Promise.all(Array.from({ length: 1100 }, (_, i) => sign(pool, secretOf(i), hash, 1)));
     await signAll();
     const again = await signAll();
@@ -78,7 +83,10 @@ describe('crypto pool', { timeout: 60_000 }, () => {
     await using pool = disposable({ onWorkerDeath: (reason) => deaths.push(reason) });
     const secret = new Uint8Array(32).fill(3);
     const hashes = seeded(SEED).bytes(300 * 32);
-    const calls = Array.from({ length: 6 }, () => [verify(pool, corpus.records, corpus.count), sign(pool, secret, hashes, 300)]);
+    const calls = Array.from({ length: 6 }, () => [
+      verify(pool, corpus.records, corpus.count),
+      sign(pool, secret, hashes, 300),
+    ]);
     for (let kill = 0; kill < 3; kill++) {
       await verify(pool, corpus.records, corpus.count);
       await pool.killWorker(kill % pool.workers);

@@ -65,7 +65,11 @@ export class WorkerPool implements CryptoPool {
   sign(secret: Uint8Array, hashes: Uint8Array, count: number, done: (signatures: Uint8Array | null) => void): void {
     if (!isSecretKey(secret)) throw new RangeError('a secret key is 32 bytes, 0 < key < n');
     if (hashes.length < count * 32) throw new RangeError(`${count} signatures need ${count * 32} bytes of hashes`);
-    this.#submit({ out: new Uint8Array(count * 64), left: count, secret: Uint8Array.from(secret), tag: keyTag(secret), done }, hashes, 32);
+    this.#submit(
+      { out: new Uint8Array(count * 64), left: count, secret: Uint8Array.from(secret), tag: keyTag(secret), done },
+      hashes,
+      32,
+    );
   }
 
   async close(): Promise<void> {

@@ -1,5 +1,13 @@
 import { createRequire } from 'node:module';
-import { assertSigningInput, type Backend, evenPoint, evenSecret, isSecretKey, plainSigningKey, sizesFit } from './backend.ts';
+import {
+  assertSigningInput,
+  type Backend,
+  evenPoint,
+  evenSecret,
+  isSecretKey,
+  plainSigningKey,
+  sizesFit,
+} from './backend.ts';
 
 const require = createRequire(import.meta.url);
 const ZERO_AUX = new Uint8Array(32);
@@ -15,7 +23,8 @@ export function openWasm(): Backend | null {
   const backend: Backend = {
     name: 'wasm',
     verifySchnorr: (pub, hash, sig) => sizesFit(pub, hash, sig) && quiet(() => tiny.verifySchnorr(hash, pub, sig)),
-    verifyEcdsa: (pub, hash, sig) => sizesFit(pub, hash, sig) && quiet(() => tiny.verify(hash, evenPoint(pub), sig, true)),
+    verifyEcdsa: (pub, hash, sig) =>
+      sizesFit(pub, hash, sig) && quiet(() => tiny.verify(hash, evenPoint(pub), sig, true)),
     signSchnorr(secret, hash) {
       assertSigningInput(secret, hash);
       return tiny.signSchnorr(hash, secret, ZERO_AUX);
