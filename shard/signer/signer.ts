@@ -8,6 +8,8 @@ import { KeyStore } from './key-store.ts';
 import { SecretCache } from './secret-cache.ts';
 import { SequencerKey } from './sequencer-key.ts';
 
+export type { SequencerKey };
+
 export interface SignerOptions {
   /** the keys/ folder; made with mode 0700 if it is not there */
   readonly dir: string;
