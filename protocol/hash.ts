@@ -2,7 +2,7 @@ import { hkdf } from '@noble/hashes/hkdf.js';
 import { sha256 as nobleSha256 } from '@noble/hashes/sha2.js';
 import { be32, be64, concat, utf8 } from './bytes.ts';
 import { type Cbor, encodeCbor } from './cbor.ts';
-import type { Json, JsonObject } from './json.ts';
+import { isObject, type Json } from './json.ts';
 
 /** Every hash of PROTOCOL §2–§9. All arguments and results are raw bytes; 32 bytes unless said. */
 
@@ -83,10 +83,15 @@ export function laneId(enclave: Uint8Array, lane: number): Uint8Array {
 }
 
 /** H(0x16, …) of a Manifest: what its sequencer key derives from, whatever `content.sequencer` says (PROTOCOL §3). */
-export function keySeed(from: Uint8Array, content: JsonObject, tags: Tags): Uint8Array {
+export function keySeed(from: Uint8Array, content: Json, tags: Tags): Uint8Array {
+  return H(PREFIX_KEY_SEED, from, contentHash(withoutSequencer(content)), tags);
+}
+
+function withoutSequencer(content: Json): Json {
+  if (!isObject(content)) return content;
   const rest = new Map(content);
   rest.delete('sequencer');
-  return H(PREFIX_KEY_SEED, from, contentHash(rest), tags);
+  return rest;
 }
 
 /** Order n of secp256k1. */

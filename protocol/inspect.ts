@@ -37,7 +37,7 @@ const PATH_REQUESTS: Readonly<Record<Exclude<InspectMode, 'post' | 'snapshot'>, 
 
 /**
  * `Inspector.inspect` of kernel/kernel.ts, in plain words; the reference for every other one. `enclave`: 32 bytes, the id
- * in the path. The limit on one commit's text is for commits that arrive: a snapshot's were admitted before.
+ * in the path. Throws TypeError on an id of another length.
  */
 export function inspectBody(body: Uint8Array, mode: InspectMode, enclave?: Uint8Array, limits: Limits = DEFAULT_LIMITS): Inspection {
   const parsed = parseJson(body);
@@ -46,16 +46,16 @@ export function inspectBody(body: Uint8Array, mode: InspectMode, enclave?: Uint8
   const { value } = parsed;
   if (mode === 'snapshot') {
     if (!isObject(value)) return refuse('invalid_commit');
-    return { kind: 'commit', code: 0, bytes: inspectCommit(value, parsed, path, true), count: 1 };
+    return { kind: 'commit', code: 0, bytes: inspectCommit(value, parsed, path, limits, true), count: 1 };
   }
   if (mode !== 'post') return isObject(value) ? inspectRequest(PATH_REQUESTS[mode], value, path) : refuse('invalid_commit');
   if (isArray(value)) {
     if (value.length > limits.maxArray) return refuse('too_large');
-    const records = value.map((item, i) => arrived(item, parsed.elements[i] as Span, path, limits));
+    const records = value.map((item, i) => inspectCommit(item, parsed.elements[i] as Span, path, limits));
     return { kind: 'array', code: 0, bytes: concat(...records), count: records.length };
   }
   if (!isObject(value)) return refuse('invalid_commit');
-  if (value.has('exp')) return { kind: 'commit', code: 0, bytes: arrived(value, parsed, path, limits), count: 1 };
+  if (value.has('exp')) return { kind: 'commit', code: 0, bytes: inspectCommit(value, parsed, path, limits), count: 1 };
   const type = value.get('type');
   const kind = typeof type === 'string' ? POST_REQUESTS.get(type) : undefined;
   return kind === undefined ? refuse('invalid_commit') : inspectRequest(kind, value, path);
@@ -71,14 +71,9 @@ function inspectRequest(kind: RequestKind, body: JsonObject, path: EnclaveId | u
   return { kind: 'request', code: 0, bytes, count: 1 };
 }
 
-function arrived(value: Json, span: Span, path: EnclaveId | undefined, limits: Limits): Uint8Array {
+function inspectCommit(value: Json, span: Span, path: EnclaveId | undefined, limits: Limits, erasable = false): Uint8Array {
   const length = span.end - span.start;
   if (length > limits.maxCommit) return buildCommitError(errorNumber('too_large'), span.start, length);
-  return inspectCommit(value, span, path, false);
-}
-
-function inspectCommit(value: Json, span: Span, path: EnclaveId | undefined, erasable: boolean): Uint8Array {
-  const length = span.end - span.start;
   const commit = parseCommit(value, { erasable, ...(path === undefined ? {} : { enclave: path }) });
   if (commit === null) return buildCommitError(errorNumber('invalid_commit'), span.start, length);
   const erased = commit.content_hash !== undefined;
@@ -122,9 +117,8 @@ const TARGETED: ReadonlySet<string> = new Set(['Update', 'Delete', 'Move', 'Gran
 /** What an IC calls target: an event id or identity, of a Manifest its key seed; null if the content has none. */
 function targetOf(commit: Commit): Uint8Array | null {
   const { type, content } = commit;
-  if (!isObject(content)) return null;
-  if (type === 'Manifest') return keySeed(unhex(commit.from), content, commit.tags ?? []);
-  if (!TARGETED.has(type)) return null;
+  if (type === 'Manifest') return commit.content_hash === undefined ? keySeed(unhex(commit.from), content, commit.tags ?? []) : null;
+  if (!TARGETED.has(type) || !isObject(content)) return null;
   const target = content.get('target');
   return isHex32(target) ? unhex(target) : null;
 }

@@ -26,6 +26,9 @@ export const MAX_FILTER_VALUES = 100;
 /** PROTOCOL §9: keys of one /state-batch. */
 export const MAX_STATE_KEYS = 256;
 
+/** A raw kv key of a state proof, in bytes: the longest form of PROTOCOL §6 has under 320. */
+export const MAX_RAW_KEY_BYTES = 1024;
+
 /** PROTOCOL §8, seconds: lifetime of a session, and how far the clocks of client and node may differ. */
 export const SESSION_LIFETIME = 7200;
 export const SESSION_LEEWAY = 60;

@@ -13,12 +13,12 @@ import type { ErrorCode } from './errors.ts';
 import { decodeFilter, encodeFilter, type Filter, parseFilter, pullFilter } from './filter.ts';
 import { keySeed } from './hash.ts';
 import { type EnclaveId, fromHex, isHex32, unhex } from './hex.ts';
-import { isArray, isObject, type Json, type JsonObject } from './json.ts';
-import { MAX_STATE_KEYS } from './limits.ts';
+import { isArray, type Json, type JsonObject } from './json.ts';
+import { MAX_RAW_KEY_BYTES, MAX_STATE_KEYS } from './limits.ts';
 import { getU64, setU64 } from './records.ts';
 import { parseSession, SESSION_BYTES } from './session.ts';
 import { hasOnly, isInteger, isTags } from './shape.ts';
-import { decodeKvKey, NAMESPACE_KV, NAMESPACES, type Namespace } from './smt-keys.ts';
+import { NAMESPACE_KV, NAMESPACES, type Namespace } from './smt-keys.ts';
 
 /** A call that is no commit (PROTOCOL §9), as it travels into a kernel: the IR of kernel/kernel.ts. */
 export type RequestParams =
@@ -52,10 +52,11 @@ export const POST_REQUESTS: ReadonlyMap<string, RequestKind> = new Map<string, R
   ['Sequencer', REQUEST_SEQUENCER],
 ]);
 
-const SESSION_KEYS = ['enclave', 'from', 'session'];
+/** Calls by path may name themselves in `type` too; it has no effect there. */
+const SESSION_KEYS = ['type', 'enclave', 'from', 'session'];
 const KEYS: Readonly<Record<RequestKind, ReadonlySet<string>>> = {
-  [REQUEST_QUERY]: new Set(['type', ...SESSION_KEYS, 'filter']),
-  [REQUEST_PULL]: new Set(['type', ...SESSION_KEYS, 'after_seq', 'limit']),
+  [REQUEST_QUERY]: new Set([...SESSION_KEYS, 'filter']),
+  [REQUEST_PULL]: new Set([...SESSION_KEYS, 'after_seq', 'limit']),
   [REQUEST_INFO]: new Set(['type', 'enclave']),
   [REQUEST_SEQUENCER]: new Set(['type', 'from', 'content', 'tags']),
   [REQUEST_INCLUSION]: new Set([...SESSION_KEYS, 'seq', 'id', 'leaf_index', 'ts']),
@@ -88,7 +89,7 @@ function parseSequencer(body: JsonObject): Request | ErrorCode {
   const from = body.get('from');
   const content = body.get('content');
   const tags = body.has('tags') ? body.get('tags') : [];
-  if (!isHex32(from) || !isObject(content) || !isTags(tags)) return 'invalid_commit';
+  if (!isHex32(from) || content === undefined || !isTags(tags)) return 'invalid_commit';
   const author = unhex(from);
   return { kind: REQUEST_SEQUENCER, seed: keySeed(author, content, tags), enclave: ZERO32, from: author, session: ZERO_SESSION };
 }
@@ -125,24 +126,25 @@ function parseSubject(body: JsonObject): ProofSubject | null {
   return isInteger(value) ? { by, n: value } : null;
 }
 
+/** Whether a kv key is one of the forms of PROTOCOL §6 is for the read that knows them (`decodeKvKey`). */
 function parseStateKeys(kind: typeof REQUEST_STATE | typeof REQUEST_STATE_BATCH, body: JsonObject): RequestParams | null {
   const index = (NAMESPACES as readonly (Json | undefined)[]).indexOf(body.get('namespace'));
   if (index < 0) return null;
   const namespace = index as Namespace;
   const given = kind === REQUEST_STATE ? [body.get('key') ?? null] : body.get('keys');
-  if (!isArray(given) || given.length === 0 || given.length > MAX_STATE_KEYS) return null;
+  if (!isArray(given) || given.length > MAX_STATE_KEYS) return null;
   const keys: Uint8Array[] = [];
   for (const hex of given) {
     const raw = typeof hex === 'string' ? fromHex(hex) : null;
-    if (raw === null || (namespace === NAMESPACE_KV ? decodeKvKey(raw) === null : raw.length !== 32)) return null;
+    if (raw === null || (namespace === NAMESPACE_KV ? raw.length > MAX_RAW_KEY_BYTES : raw.length !== 32)) return null;
     keys.push(raw);
   }
   return { kind, namespace, keys };
 }
 
 const HEAD = 144;
-/** An IR with an error code ends behind it. */
-const ERROR_LENGTH = 8;
+/** An IR with an error code is this short, like an IC. */
+const ERROR_LENGTH = 16;
 
 export function buildRequestError(kind: RequestKind, code: number): Uint8Array {
   const out = new Uint8Array(ERROR_LENGTH);

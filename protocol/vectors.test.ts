@@ -11,7 +11,7 @@ import { assemble, consistencyPlan, CtFrontier, type CtNodeId, inclusionPlan, ve
 import { eventHashOf, signEvent, verifyEvent } from './event.ts';
 import { contentHash, CURVE_ORDER, ctLeaf, ctLeafData, ctNode, keySeed, laneId, sequencerSecret, type Tags } from './hash.ts';
 import { type EnclaveId, type Hash32, type PublicKey, toHex, unhex } from './hex.ts';
-import { canonical, type Json, type JsonObject, parseJson } from './json.ts';
+import { canonical, type Json, parseJson } from './json.ts';
 import { jump, laneOf, shardOf } from './jump.ts';
 import { noble } from './secp.ts';
 import { checkSession, makeSession, parseSession } from './session.ts';
@@ -100,7 +100,7 @@ test('enc-protocol: enclave ids and key seeds; sequencer secrets follow PROTOCOL
   for (const row of vectors.enclave_ids_and_keys) {
     const content = parse(row.content);
     assert.equal(enclaveIdOf(row.from, content, row.tags), row.enclave);
-    const seed = keySeed(unhex(row.from), content as JsonObject, row.tags);
+    const seed = keySeed(unhex(row.from), content, row.tags);
     assert.equal(toHex(seed), row.key_seed);
     assert.equal(secretFrom32Bytes(unhex(row.master), seed), row.sequencer_secret);
     const okm = hkdfSync('sha256', unhex(row.master), '', concat(utf8('enc:sequencer:'), seed), 48);
