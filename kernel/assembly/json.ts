@@ -168,7 +168,7 @@ function plain(p: usize): usize {
 }
 
 /** Length of the well-formed UTF-8 sequence at p whose lead byte is ≥ 0x80, or 0. */
-function utf8(p: usize): usize {
+export function utf8(p: usize): usize {
   const c = <u32>load<u8>(p);
   const c1 = <u32>load<u8>(p, 1);
   if (c < 0xc2 || (c1 & 0xc0) != 0x80) return 0;
@@ -317,7 +317,7 @@ export function parse(t: Tape, src: usize, len: usize, depth: i32): bool {
 }
 
 /** Reads the string whose opening quote is at `p` into `node`; the address behind its closing quote, or 0. */
-function string(t: Tape, p: usize, stop: usize, node: usize): usize {
+function scanString(t: Tape, p: usize, stop: usize, node: usize): usize {
   const start = p + 1;
   p = plain(start);
   let c = <u32>load<u8>(p);
@@ -397,7 +397,7 @@ function run(t: Tape, p: usize, stop: usize, room: i32): bool {
     let node = nodes.reserve(NODE + NODE);
     if (object) {
       if (load<u8>(p) != 0x22) return false;
-      p = string(t, p, stop, node);
+      p = scanString(t, p, stop, node);
       if (!p) return false;
       p = space(p);
       if (load<u8>(p) != 0x3a) return false;
@@ -407,7 +407,7 @@ function run(t: Tape, p: usize, stop: usize, room: i32): bool {
     const c = <u32>load<u8>(p);
     nodes.end(node + NODE);
     if (c == 0x22) {
-      p = string(t, p, stop, node);
+      p = scanString(t, p, stop, node);
       if (!p) return false;
     } else if (c == 0x7b || c == 0x5b) {
       if (open == limit) return false;
