@@ -220,7 +220,7 @@ export function putCommit(out: Buf, node: usize, offset: usize, length: usize, e
   const number = typeNumber(strPtr(type), strLen(type));
   zero32(ic + L.IC_TARGET);
   if (number == L.T_MANIFEST) {
-    if (kind(content) == OBJECT) {
+    if (!erased) {
       keySeed(ic + L.IC_FROM, content, tags, ic + L.IC_TARGET);
       flags |= L.FLAG_TARGET;
     }

@@ -2,8 +2,7 @@
 import { hexDecode } from './hex';
 import { areTags, hexNode, keySeed, PRE } from './inspect-commit';
 import { putFilter, putPullFilter } from './inspect-filter';
-import { ARRAY, count, first, INT, intValue, isString, kind, next, OBJECT, STRING, strLen, strPtr } from './json';
-import { kvKind, MAX_KV_KEY, NOT_KV } from './kv-key';
+import { ARRAY, count, first, INT, intValue, isString, kind, next, STRING, strLen, strPtr } from './json';
 import * as L from './layout';
 import { Buf, copy32, isText, same32 } from './memory';
 
@@ -19,6 +18,7 @@ const STATE_BATCH: u32 = 8;
 const SESSION_BYTES: usize = 68;
 const MAX_KEYS: u32 = 256;
 const KV: u32 = 2;
+const MAX_RAW_KEY: usize = 1024;
 
 // The fields of all requests: bit and, in `VALUES`, place of each.
 const TYPE: u32 = 0;
@@ -49,15 +49,16 @@ function value(name: u32): usize {
   return load<u32>(VALUES + (<usize>name << 2));
 }
 
-const ENVELOPE: u32 = (1 << ENCLAVE) | (1 << FROM) | (1 << SESSION);
+/** Calls by path may name themselves in `type` too; it has no effect there. */
+const ENVELOPE: u32 = (1 << TYPE) | (1 << ENCLAVE) | (1 << FROM) | (1 << SESSION);
 
 /** The fields that a request may have. */
 function fieldsOf(request: u32): u32 {
   switch (request) {
     case QUERY:
-      return (1 << TYPE) | ENVELOPE | (1 << FILTER);
+      return ENVELOPE | (1 << FILTER);
     case PULL:
-      return (1 << TYPE) | ENVELOPE | (1 << AFTER_SEQ) | (1 << LIMIT);
+      return ENVELOPE | (1 << AFTER_SEQ) | (1 << LIMIT);
     case INFO:
       return (1 << TYPE) | (1 << ENCLAVE);
     case SEQUENCER:
@@ -117,7 +118,7 @@ export function requestOfMode(mode: u32): u32 {
   return INCLUSION + mode - 2;
 }
 
-/** Appends the IR of the request at `node` (an object of `length` bytes). An error is an IR of 8 bytes. */
+/** Appends the IR of the request at `node` (an object of `length` bytes). An error is an IR of 16 bytes. */
 export function putRequest(out: Buf, node: usize, request: u32, length: usize, enclave: usize): void {
   const ir = out.reserve(L.Q_PAYLOAD + 1024);
   memory.fill(ir, 0, L.Q_PAYLOAD);
@@ -127,10 +128,11 @@ export function putRequest(out: Buf, node: usize, request: u32, length: usize, e
   if (!code) code = putPayload(out, request, length);
   if (code) {
     out.clear();
-    store<u64>(out.ptr, 8);
+    store<u64>(out.ptr, 16);
+    store<u64>(out.ptr, 0, 8);
     store<u16>(out.ptr, code, L.Q_ERROR);
     store<u8>(out.ptr, request, L.Q_KIND);
-    out.len = 8;
+    out.len = 16;
     return;
   }
   out.pad8();
@@ -190,7 +192,7 @@ function putPayload(out: Buf, request: u32, length: usize): u32 {
 function putSequencer(out: Buf, length: usize): u32 {
   const content = value(CONTENT);
   const tags = value(TAGS);
-  if (!content || kind(content) != OBJECT || (tags && !areTags(tags))) return L.E_INVALID_COMMIT;
+  if (!content || (tags && !areTags(tags))) return L.E_INVALID_COMMIT;
   PRE.clear();
   PRE.reserve(length * 2 + 512);
   keySeed(out.ptr + L.Q_FROM, content, tags, out.reserve(32));
@@ -245,7 +247,7 @@ function putState(out: Buf, batch: bool): bool {
   if (batch) {
     if (kind(key) != ARRAY) return false;
     n = count(key);
-    if (n - 1 >= MAX_KEYS) return false;
+    if (n > MAX_KEYS) return false;
     key = first(key);
   }
   out.u32(number);
@@ -257,13 +259,12 @@ function putState(out: Buf, batch: bool): bool {
   return true;
 }
 
-/** An id of 32 bytes, or one of the CBOR forms of the KV namespace, in hex. */
+/** 32 bytes, or of the KV namespace any few: `kvKind` says later which key that is. */
 function putKey(out: Buf, namespace: u32, hex: usize, digits: usize): bool {
   const len = digits >> 1;
-  if (digits & 1 || (namespace == KV ? len > MAX_KV_KEY : len != 32)) return false;
+  if (digits & 1 || (namespace == KV ? len > MAX_RAW_KEY : len != 32)) return false;
   const p = out.reserve(2 + len);
   store<u16>(p, <u16>len);
-  if (!hexDecode(hex, len, p + 2)) return false;
   out.len += 2 + len;
-  return namespace != KV || kvKind(p + 2, len) != NOT_KV;
+  return hexDecode(hex, len, p + 2);
 }

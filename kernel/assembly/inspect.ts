@@ -70,15 +70,13 @@ function body(out: Buf, src: usize, len: usize, mode: u32, enclave: usize, maxCo
     putRequest(out, node, request, len, enclave);
     return REQUEST;
   }
-  // What a snapshot holds was admitted before: today's limit does not count.
-  if (mode == SNAPSHOT) putCommit(out, node, at - src, TAPE.parsed - at, enclave, true);
-  else arrived(out, node, at - src, TAPE.parsed - at, enclave, maxCommit);
+  one(out, node, at - src, TAPE.parsed - at, enclave, maxCommit, mode == SNAPSHOT);
   return COMMIT;
 }
 
-function arrived(out: Buf, node: usize, at: usize, length: usize, enclave: usize, maxCommit: usize): void {
+function one(out: Buf, node: usize, at: usize, length: usize, enclave: usize, maxCommit: usize, snapshot: bool): void {
   if (length > maxCommit) putError(out, L.E_TOO_LARGE, at, length);
-  else putCommit(out, node, at, length, enclave, false);
+  else putCommit(out, node, at, length, enclave, snapshot);
 }
 
 /** Element by element, so that the tape holds one commit. The whole array must be valid before any of it counts. */
@@ -91,7 +89,7 @@ function array(out: Buf, src: usize, p: usize, stop: usize, enclave: usize, maxC
       const at = skipSpace(p);
       if (!parseFirst(TAPE, at, stop - at, 0)) return L.E_INVALID_JSON << 8;
       p = TAPE.parsed;
-      if (++elements <= maxArray) arrived(out, root(TAPE), at - src, p - at, enclave, maxCommit);
+      if (++elements <= maxArray) one(out, root(TAPE), at - src, p - at, enclave, maxCommit, false);
       p = skipSpace(p);
       const c = <u32>load<u8>(p++);
       if (c == 0x5d) break;
