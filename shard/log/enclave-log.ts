@@ -35,12 +35,27 @@ export interface Checkpoint {
   readonly recents: readonly Uint8Array[];
 }
 
+export interface NewCheckpoint {
+  readonly head: Head;
+  readonly base: Uint8Array;
+  /** Kernel.exportRecents(recentFrom) */
+  readonly recent: Uint8Array;
+  /** head seq of the previous checkpoint + 1, or 0: a gap would let a commit in twice */
+  readonly recentFrom: number;
+  /** latest exp in `recent`, 0 if it is empty */
+  readonly recentMaxExp: number;
+  /** timestamp of the last event */
+  readonly timestamp: number;
+}
+
 export interface Opened {
   readonly epoch: Epoch;
   readonly head: Head;
   readonly checkpoint: Checkpoint | null;
   /** timestamp of the last event, −1 if there is none */
   readonly timestamp: number;
+  /** what it takes up, as Usage.bytes */
+  readonly bytes: number;
 }
 
 export type AppendResult = 'ok' | 'fenced' | 'unknown';
@@ -63,8 +78,33 @@ export interface Append {
   readonly done: (result: AppendResult) => void;
 }
 
-export interface StoredClosing {
+export interface StoredEvent {
   readonly record: Uint8Array;
+  readonly content: Uint8Array;
+}
+
+export interface Usage {
+  readonly events: number;
+  /** skeletons and contents as written, with their row headers */
+  readonly bytes: number;
+}
+
+/**
+ * A filter as the indexes see it. Lists are alternatives, fields are joined by and; an absent field matches all.
+ * What comes out is a superset (prefixes of hashes are compared): the kernel's `select` decides.
+ */
+export interface CandidatePlan {
+  /** seqs, inclusive; cut to what exists when iteration begins */
+  readonly from: number;
+  readonly to: number;
+  readonly reverse: boolean;
+  readonly ids?: readonly Uint8Array[];
+  readonly seqs?: readonly number[];
+  readonly types?: readonly string[];
+  readonly froms?: readonly Uint8Array[];
+  readonly targets?: readonly Uint8Array[];
+  /** values null: any value of that tag */
+  readonly tags?: readonly { readonly name: string; readonly values: readonly string[] | null }[];
 }
 
 export interface EnclaveLog {
@@ -79,8 +119,12 @@ export interface EnclaveLog {
 
   /** Head without taking ownership; null if there is no such log. */
   head(key: LogKey): Promise<Head | null>;
-  /** Batches that hold events or closings at or after seq `from` (the first may begin earlier), in order, until about
-   *  `maxBytes` have been read; closings behind the last event are in its batch or in batches with events 0. */
+  /**
+   * Batches from the one that holds event `from` on (it may begin earlier), in order, until about `maxBytes` have been
+   * read (at least one). Closings belong to the event they stand behind: those behind event from−1 are left out, and
+   * batches with events 0 (closings only) always come together with the batch before them. So the next page begins
+   * at last.firstSeq + last.events, and an empty page is the end. Throws LogDamaged.
+   */
   read(key: LogKey, from: number, maxBytes: number): Promise<Batch[]>;
   /** seq of the event with this id / of the accepted commit with this hash, −1 if none. Both verified against the record. */
   findId(key: LogKey, id: Uint8Array): Promise<number>;
@@ -91,13 +135,29 @@ export interface EnclaveLog {
   /** CT node (perfect subtree) at (level, index). */
   node(key: LogKey, level: number, index: number): Promise<Uint8Array | null>;
 
-  checkpoint(key: LogKey, epoch: Epoch, checkpoint: { head: Head; base: Uint8Array; recent: Uint8Array; recentMaxExp: number; timestamp: number }): Promise<void>;
+  /** Stores a checkpoint; the last two are kept. Rejects with LogUnavailable when fenced or unknown, and with
+   *  CheckpointGap when its recents do not follow on those that are stored (then pass all of them, recentFrom 0). */
+  checkpoint(key: LogKey, epoch: Epoch, checkpoint: NewCheckpoint): Promise<void>;
   /** Resolves when every journaled erasure (Append.deletes) has been carried out. */
   erased(): Promise<void>;
   /** The enclave has been evicted: forget what is cached about it. */
   release(key: LogKey): void;
-  /** Recovery: replaces everything at or after seq `from` by these batches under this epoch (`enc admin recover`). */
-  replaceTail(key: LogKey, epoch: Epoch, from: number, batches: readonly Batch[], head: Head, timestamp: number, dueAt: number): Promise<AppendResult>;
+  /** Recovery (`enc admin recover`): replaces everything behind head `keep`, which must be one the log passed through, by
+   *  these batches, in one write under this epoch. `timestamp`: of the last event then. Contents of what goes are erased,
+   *  and so are those that Deletes in the batches name. 'fenced' also when the log never had head `keep`; throws when
+   *  the batches do not lead from `keep` to `head`. */
+  replaceTail(key: LogKey, epoch: Epoch, keep: Head, batches: readonly Batch[], head: Head, timestamp: number, dueAt: number): Promise<AppendResult>;
+  /** Event record and content (empty if erased) at `seq`, null behind the head. Views may share a cached batch: don't write. */
+  record(key: LogKey, seq: number): Promise<StoredEvent | null>;
+  /** The same if it can be had without waiting, else null. */
+  recordNow(key: LogKey, seq: number): StoredEvent | null;
+  /** Seqs whose events may match the plan, in order. Yields −1 for a step of a long search that has found nothing yet, so
+   *  that no step takes longer than some milliseconds; the caller may pause between any two, however long. */
+  candidates(key: LogKey, plan: CandidatePlan): Iterable<number>;
+  /** First seq whose timestamp is ≥ `time` (head seq + 1 if none). Timestamps never decrease. */
+  seqAtTime(key: LogKey, time: number): Promise<number>;
+  /** What the enclave takes up; null if there is none. */
+  usage(key: LogKey): Promise<Usage | null>;
   /** Enclaves whose open bundle is due at or before `until`, oldest first. */
   due(until: number, limit: number): Promise<{ key: LogKey; dueAt: number }[]>;
   list(after: LogKey | null, limit: number): Promise<LogKey[]>;

@@ -1,0 +1,146 @@
+import { createHmac, timingSafeEqual } from 'node:crypto';
+import { FORMAT_VERSION, RULES_VERSION, type Head } from '../../../kernel/kernel.ts';
+import type { Checkpoint, LogKey, NewCheckpoint } from '../enclave-log.ts';
+import { CheckpointGap } from '../log-errors.ts';
+import { readInt, writeInt } from './bytes.ts';
+import { HEAD_BYTES, readHead, sameHead, writeHead } from './head-row.ts';
+import { KEY_PREFIX, NUMBER_KEY, numberKey, prefixOf } from './row-keys.ts';
+import { getRow, type Store } from './store.ts';
+import type { Row } from './writer-messages.ts';
+
+/**
+ * Database `checkpoints`, key: prefix, head seq 8, kind 1 (0 base, 1 recents). Both: bytes32 HMAC-SHA256 over the row's
+ * key and all from byte 32, u16 format, u16 rules, u32 zero; then
+ *   base:    head (80), u32 recents, u32 zero, per segment of recents it needs: u64 head seq, i64 latest exp, bytes32 its
+ *            HMAC; the kernel's base
+ *   recents: the kernel's recents
+ * So a base that checks vouches for exactly the recents that belong to it.
+ */
+const BASE = 0;
+const RECENTS = 1;
+const HEADER = 40;
+const LISTED = 48;
+/** Older checkpoints are removed. */
+const KEPT = 2;
+
+interface Listed {
+  readonly seq: number;
+  readonly maxExp: number;
+  readonly mac: Buffer;
+}
+
+interface Base {
+  readonly head: Head;
+  readonly listed: readonly Listed[];
+  readonly base: Buffer;
+}
+
+export class CheckpointStore {
+  readonly #store: Store;
+  readonly #key: Uint8Array;
+
+  constructor(store: Store, key: Uint8Array) {
+    if (key.length !== 32) throw new Error('The checkpoint key has 32 bytes.');
+    this.#store = store;
+    this.#key = key;
+  }
+
+  /** The newest checkpoint that checks and whose head the log has `passed`; what is forged, torn or of a newer format is left out. */
+  latest(key: LogKey, head: Head, timestamp: number, passed: (head: Head) => boolean): Checkpoint | null {
+    const prefix = prefixOf(key);
+    for (const seq of this.#seqs(prefix, BASE).reverse()) {
+      const base = this.#base(prefix, seq);
+      if (base === null || !(sameHead(base.head, head) || passed(base.head))) continue;
+      const recents = this.#recents(prefix, base, timestamp);
+      if (recents !== null) return { head: base.head, base: new Uint8Array(base.base), recents };
+    }
+    return null;
+  }
+
+  /** Rows of a new checkpoint, and the keys that are then of no use. */
+  prepare(key: LogKey, checkpoint: NewCheckpoint): { put: Row[]; remove: Uint8Array[] } {
+    const prefix = prefixOf(key);
+    const { head, base, recent, recentFrom, recentMaxExp, timestamp } = checkpoint;
+    const older = this.#seqs(prefix, BASE).filter((seq) => seq < head.seq);
+    const previous = recentFrom === 0 ? null : this.#base(prefix, recentFrom - 1);
+    if (recentFrom > 0 && previous === null) throw new CheckpointGap();
+    const recentKey = rowKey(prefix, head.seq, RECENTS);
+    const recents = this.#seal(recentKey, [recent]);
+    const listed: Listed[] = (previous?.listed ?? []).filter((entry) => entry.maxExp > timestamp);
+    if (recent.length > 0) listed.push({ seq: head.seq, maxExp: recentMaxExp, mac: recents.subarray(0, 32) });
+    const list = Buffer.alloc(HEAD_BYTES + 8 + LISTED * listed.length);
+    writeHead(list, head, 0);
+    list.writeUInt32LE(listed.length, HEAD_BYTES);
+    listed.forEach((entry, i) => {
+      const at = HEAD_BYTES + 8 + LISTED * i;
+      writeInt(list, entry.seq, at);
+      writeInt(list, entry.maxExp, at + 8);
+      list.set(entry.mac, at + 16);
+    });
+    const baseKey = rowKey(prefix, head.seq, BASE);
+    const put: Row[] = [{ key: baseKey, value: this.#seal(baseKey, [list, base]) }];
+    if (recent.length > 0) put.push({ key: recentKey, value: recents });
+    const keptBases = older.slice(older.length - (KEPT - 1));
+    const needed = new Set([...listed, ...keptBases.flatMap((seq) => this.#base(prefix, seq)?.listed ?? [])].map((entry) => entry.seq));
+    const remove = [
+      ...older.slice(0, older.length - keptBases.length).map((seq) => rowKey(prefix, seq, BASE)),
+      ...this.#seqs(prefix, RECENTS).filter((seq) => !needed.has(seq) && seq !== head.seq).map((seq) => rowKey(prefix, seq, RECENTS)),
+    ];
+    return { put, remove };
+  }
+
+  #base(prefix: Buffer, seq: number): Base | null {
+    const row = this.#open(rowKey(prefix, seq, BASE));
+    if (row === null || row.length < HEADER + HEAD_BYTES + 8) return null;
+    const count = row.readUInt32LE(HEADER + HEAD_BYTES);
+    const listed: Listed[] = [];
+    let at = HEADER + HEAD_BYTES + 8;
+    for (let i = 0; i < count; i++, at += LISTED) listed.push({ seq: readInt(row, at), maxExp: readInt(row, at + 8), mac: row.subarray(at + 16, at + 48) });
+    return { head: readHead(row, HEADER), listed, base: row.subarray(at) };
+  }
+
+  /** Oldest first, those without an unexpired hash left out; null if one is missing or is not the one the base names. */
+  #recents(prefix: Buffer, base: Base, timestamp: number): Uint8Array[] | null {
+    const recents: Uint8Array[] = [];
+    for (const entry of base.listed) {
+      if (entry.maxExp <= timestamp) continue;
+      const row = this.#open(rowKey(prefix, entry.seq, RECENTS));
+      if (row === null || !row.subarray(0, 32).equals(entry.mac)) return null;
+      recents.push(new Uint8Array(row.subarray(HEADER)));
+    }
+    return recents;
+  }
+
+  #seal(key: Buffer, parts: readonly Uint8Array[]): Buffer {
+    const header = Buffer.alloc(HEADER);
+    header.writeUInt16LE(FORMAT_VERSION, 32);
+    header.writeUInt16LE(RULES_VERSION, 34);
+    const row = Buffer.concat([header, ...parts]);
+    row.set(this.#mac(key, row), 0);
+    return row;
+  }
+
+  #open(key: Buffer): Buffer | null {
+    const row = getRow(this.#store.checkpoints, key);
+    if (row === undefined || row.length < HEADER) return null;
+    if (!timingSafeEqual(row.subarray(0, 32), this.#mac(key, row))) return null;
+    return row.readUInt16LE(32) > FORMAT_VERSION || row.readUInt16LE(34) > RULES_VERSION ? null : row;
+  }
+
+  #mac(key: Buffer, row: Buffer): Buffer {
+    return createHmac('sha256', this.#key).update(key).update(row.subarray(32)).digest();
+  }
+
+  #seqs(prefix: Buffer, kind: number): number[] {
+    const seqs: number[] = [];
+    for (const key of this.#store.checkpoints.getKeys({ start: prefix })) {
+      if (Buffer.compare(key.subarray(0, KEY_PREFIX), prefix) !== 0) break;
+      if (key[NUMBER_KEY] === kind) seqs.push(key.readUInt32BE(KEY_PREFIX) * 0x1_0000_0000 + key.readUInt32BE(KEY_PREFIX + 4));
+    }
+    return seqs;
+  }
+}
+
+function rowKey(prefix: Buffer, seq: number, kind: number): Buffer {
+  return Buffer.concat([numberKey(prefix, Math.max(0, seq)), Buffer.from([kind])]);
+}

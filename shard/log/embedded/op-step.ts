@@ -1,0 +1,47 @@
+import { asBuffer, readInt, writeInt } from './bytes.ts';
+import { eraseStep } from './erase-step.ts';
+import { checkHeadRow, emptyHead, HEAD_ROW, sealHeadRow, writeEpoch, writeHead } from './head-row.ts';
+import { replaceStep } from './replace-step.ts';
+import { getRow } from './store.ts';
+import { headRow, ownedBy, put, remove, type Transaction } from './transaction.ts';
+import { CODE_FENCED, CODE_OK, type WriteOp } from './writer-messages.ts';
+
+export function opStep(tx: Transaction, op: WriteOp, file: number, offset: number): number {
+  switch (op.kind) {
+    case 'open':
+      return openStep(tx, asBuffer(op.prefix), op.nonce);
+    case 'guard':
+      put(tx, tx.store.meta, Buffer.from('guard'), asBuffer(op.id));
+      return CODE_OK;
+    case 'checkpoint': {
+      const head = headRow(tx, asBuffer(op.prefix));
+      if (!ownedBy(head, op.epoch) || readInt(head, 32) < op.seq) return CODE_FENCED;
+      for (const row of op.put) put(tx, tx.store.checkpoints, asBuffer(row.key), asBuffer(row.value));
+      for (const key of op.remove) remove(tx, tx.store.checkpoints, asBuffer(key));
+      return CODE_OK;
+    }
+    case 'index': {
+      const head = headRow(tx, asBuffer(op.prefix));
+      if (head === null || head.readUInt32LE(132) !== op.generation || readInt(head, 32) < op.lastSeq) return CODE_FENCED;
+      for (const row of op.put) put(tx, tx.store.index, asBuffer(row.key), asBuffer(row.value));
+      return CODE_OK;
+    }
+    case 'erase':
+      return eraseStep(tx, op);
+    case 'replace':
+      return replaceStep(tx, op, file, offset);
+  }
+}
+
+/** Raises the epoch, also of an enclave that is not there yet. */
+function openStep(tx: Transaction, prefix: Buffer, nonce: Uint8Array): number {
+  const current = getRow(tx.store.heads, prefix);
+  const row = Buffer.alloc(HEAD_ROW);
+  if (current === undefined) {
+    writeHead(row, emptyHead(prefix.subarray(0, 32)), 32);
+    writeInt(row, -1, 112);
+  } else checkHeadRow(current, prefix).copy(row);
+  writeEpoch(row, { counter: readInt(row, 8) + 1, nonce }, 8);
+  put(tx, tx.store.heads, prefix, sealHeadRow(row, prefix));
+  return CODE_OK;
+}

@@ -1,0 +1,113 @@
+import { RECORD_EVENT } from '../../../kernel/kernel.ts';
+import { appendStep } from './append-step.ts';
+import { asBuffer, readInt, writeInt } from './bytes.ts';
+import { type ContentPlace, contentOffsets, decodeEntry, eachRecord, type Entry, entryAfter, entryBefore, type Hole, rewriteEntry, sealEntryRow } from './entry-row.ts';
+import { entriesBackwards, positionOf } from './find-entry.ts';
+import { foldHead, offsetOfHead } from './fold-head.ts';
+import { emptyHead, HEAD_BYTES, sameHead, sealHeadRow, writeHead } from './head-row.ts';
+import { numberKey } from './row-keys.ts';
+import type { Store } from './store.ts';
+import { headRow, journalOverwrite, keysFrom, moveDue, ownedBy, put, remove, type Transaction, zeroHoles } from './transaction.ts';
+import { CODE_FENCED, CODE_OK, type WriteOp } from './writer-messages.ts';
+
+type ReplaceOp = Extract<WriteOp, { kind: 'replace' }>;
+
+/** Recovery: everything behind `keep` goes, its contents are overwritten, and the batches take its place; all in one write. */
+export function replaceStep(tx: Transaction, op: ReplaceOp, file: number, offset: number): number {
+  const { store } = tx;
+  const prefix = asBuffer(op.prefix);
+  const current = headRow(tx, prefix);
+  if (!ownedBy(current, op.epoch)) return refuse(tx, op, file, offset);
+  const dropped: { key: Buffer; place: ContentPlace }[] = [];
+  let cut: { key: Buffer; row: Buffer; place: ContentPlace; holes: Hole[] } | null = null;
+  let reached = op.keep.seq === -1 && sameHead(op.keep, emptyHead(prefix.subarray(0, 32)));
+  for (const { key, value } of entriesBackwards(store.entries, prefix, readInt(current, 32) + 1)) {
+    const entry = decodeEntry(value, key);
+    if (sameHead(entryAfter(entry), op.keep)) {
+      reached = true;
+      break;
+    }
+    const end = offsetOfHead(entryBefore(entry), entry.skeleton, op.keep);
+    if (end > 0) {
+      cut = cutEntry(tx, entry, key, end);
+      break;
+    }
+    dropped.push({ key, place: entry.place });
+    if (end === 0) {
+      reached = true;
+      break;
+    }
+  }
+  if (!reached && cut === null) return refuse(tx, op, file, offset);
+  for (const { key, place } of dropped) {
+    remove(tx, store.entries, key);
+    if (place.length > 0) journalOverwrite(tx, place);
+  }
+  if (cut !== null) {
+    put(tx, store.entries, cut.key, cut.row);
+    for (const hole of cut.holes) journalOverwrite(tx, { file: cut.place.file, offset: cut.place.offset + hole.offset, length: hole.length });
+  }
+  for (const key of keysFrom(store.closings, numberKey(prefix, op.keep.bundles), prefix)) remove(tx, store.closings, key);
+  for (const key of keysFrom(store.checkpoints, numberKey(prefix, Math.max(0, op.keep.seq)), prefix)) remove(tx, store.checkpoints, key);
+  const row = Buffer.from(current);
+  writeHead(row, op.keep, 32);
+  moveDue(tx, prefix, readInt(current, 120), op.dueAt);
+  writeInt(row, op.timestamp, 112);
+  writeInt(row, op.dueAt, 120);
+  row.writeUInt32LE(closingsBehind(store, prefix, op.keep.seq), 128);
+  row.writeUInt32LE(current.readUInt32LE(132) + 1, 132);
+  put(tx, store.heads, prefix, sealHeadRow(row, prefix));
+  const packed = asBuffer(op.packed);
+  for (let i = 0, at = 0, place = offset; i < op.appends; i++) {
+    const size = packed.readUInt32LE(at);
+    const code = appendStep(tx, packed.subarray(at, at + size), file, place);
+    if (code !== CODE_OK) throw new Error('The batches of a replaced tail do not link.');
+    place += packed.readUInt32LE(at + 12);
+    at += size;
+  }
+  return CODE_OK;
+}
+
+/** The entry up to skeleton byte `end`; the contents of what is cut off become holes. */
+function cutEntry(tx: Transaction, entry: Entry, key: Buffer, end: number): { key: Buffer; row: Buffer; place: ContentPlace; holes: Hole[] } {
+  const { at, records } = contentOffsets(entry.skeleton, entry.holes);
+  const skeleton = Buffer.from(entry.skeleton.subarray(0, end));
+  const holes: Hole[] = [];
+  let events = 0;
+  let timestamp = -1;
+  records.forEach((record, i) => {
+    if (record < end) {
+      events++;
+      timestamp = readInt(entry.skeleton, record + 16);
+    } else if (entry.skeleton.readUInt32LE(record + 44) > 0) holes.push({ offset: at[i] as number, length: entry.skeleton.readUInt32LE(record + 44) });
+  });
+  const content = entry.place.length === 0 ? Buffer.alloc(0) : zeroHoles(tx.readContent(entry.place), entry.holes);
+  const row = rewriteEntry(entry, key, skeleton, holes, content);
+  row.writeUInt32LE(events, 16);
+  let closings = 0;
+  eachRecord(skeleton, (_at, _length, kind) => {
+    if (kind !== RECORD_EVENT) closings++;
+  });
+  row.writeUInt32LE(closings, 20);
+  writeHead(row, foldHead(entryBefore(entry), skeleton), 24 + HEAD_BYTES);
+  if (timestamp >= 0) writeInt(row, timestamp, 184);
+  return { key, row: sealEntryRow(row, key), place: entry.place, holes };
+}
+
+/** Closings-only batches that are left behind the last event: the next ordinal. */
+function closingsBehind(store: Store, prefix: Buffer, seq: number): number {
+  for (const { key } of entriesBackwards(store.entries, prefix, seq + 1)) {
+    const last = positionOf(key);
+    return last.seq === seq + 1 ? last.ordinal + 1 : 0;
+  }
+  return 0;
+}
+
+/** Refused: what was written for it is overwritten. */
+function refuse(tx: Transaction, op: ReplaceOp, file: number, offset: number): number {
+  const packed = asBuffer(op.packed);
+  let length = 0;
+  for (let i = 0, at = 0; i < op.appends; i++, at += packed.readUInt32LE(at)) length += packed.readUInt32LE(at + 12);
+  if (length > 0) journalOverwrite(tx, { file, offset, length });
+  return CODE_FENCED;
+}

@@ -1,0 +1,146 @@
+import { Worker } from 'node:worker_threads';
+import type { Append, AppendResult } from '../enclave-log.ts';
+import { asBuffer } from './bytes.ts';
+import { CODE_UNKNOWN, type FromWriter, packAppend, packedSize, RESULTS, type ToWriter, type WriteOp } from './writer-messages.ts';
+
+/** Bytes of one group at most: what waits beyond goes into the next one. */
+const GROUP_BYTES = 32 * 1024 * 1024;
+
+export interface WriteQueueOptions {
+  readonly folder: string;
+  /** The writer has died, or a sync failed: everything from now on is unknown, until the log is opened again. */
+  readonly onFatal: (reason: string) => void;
+  /** a group could not be written, but later ones may be (disk full) */
+  readonly onFailure: (reason: string) => void;
+  /** called before the callbacks of a group: what it wrote can now be read */
+  readonly onCommitted: () => void;
+  readonly onErased: (ops: number) => void;
+}
+
+/** Hands writes to the writer thread in groups: whatever was queued while the previous group was being synced. */
+export class WriteQueue {
+  readonly #worker: Worker;
+  readonly #options: WriteQueueOptions;
+  #appends: Append[] = [];
+  #ops: { op: WriteOp; done: (result: AppendResult) => void }[] = [];
+  #sent: { appends: Append[]; ops: { op: WriteOp; done: (result: AppendResult) => void }[] } | null = null;
+  #scheduled = false;
+  #dead = false;
+  #closed: Promise<void> | null = null;
+  #onClosed: (() => void) | null = null;
+
+  private constructor(worker: Worker, options: WriteQueueOptions) {
+    this.#worker = worker;
+    this.#options = options;
+    worker.on('message', (message: FromWriter) => this.#receive(message));
+    worker.on('error', (error) => this.#die(String(error)));
+    worker.on('exit', () => {
+      this.#die('the writer thread has ended');
+      this.#onClosed?.();
+    });
+  }
+
+  /** Starts the writer and waits until it has taken the folder over. Throws its sentence if it can't. */
+  static async start(options: WriteQueueOptions): Promise<WriteQueue> {
+    const worker = new Worker(new URL('./writer.ts', import.meta.url), { workerData: options.folder });
+    await new Promise<void>((resolve, reject) => {
+      worker.once('error', reject);
+      worker.once('message', (message: FromWriter) => {
+        worker.off('error', reject);
+        if (message.kind === 'started' && message.error === null) resolve();
+        else reject(new Error(message.kind === 'started' ? (message.error ?? '') : 'The log writer did not start.'));
+      });
+    });
+    return new WriteQueue(worker, options);
+  }
+
+  append(append: Append): void {
+    this.#appends.push(append);
+    this.#schedule();
+  }
+
+  submit(op: WriteOp): Promise<AppendResult> {
+    return new Promise((done) => {
+      this.#ops.push({ op, done });
+      this.#schedule();
+    });
+  }
+
+  /** Everything that is queued is written first. */
+  close(): Promise<void> {
+    this.#closed ??= new Promise<void>((resolve) => {
+      this.#onClosed = resolve;
+      if (this.#sent === null && this.#appends.length === 0 && this.#ops.length === 0) this.#sayClose();
+    });
+    return this.#closed;
+  }
+
+  #schedule(): void {
+    if (this.#sent !== null || this.#scheduled) return;
+    this.#scheduled = true;
+    // What the same turn of the event loop queues shares the sync.
+    setImmediate(() => {
+      this.#scheduled = false;
+      if (this.#sent === null) this.#send();
+    });
+  }
+
+  #send(): void {
+    let bytes = 0;
+    let count = 0;
+    for (const append of this.#appends) {
+      const size = packedSize(append);
+      if (count > 0 && bytes + size > GROUP_BYTES) break;
+      bytes += size;
+      count++;
+    }
+    const appends = this.#appends.splice(0, count);
+    const ops = this.#ops;
+    this.#ops = [];
+    this.#sent = { appends, ops };
+    if (this.#dead) {
+      this.#settle(new Uint8Array(appends.length + ops.length).fill(CODE_UNKNOWN));
+      return;
+    }
+    const packed = new ArrayBuffer(bytes);
+    const into = asBuffer(new Uint8Array(packed));
+    for (let at = 0, i = 0; i < count; i++) at += packAppend(appends[i] as Append, into, at);
+    const message: ToWriter = { kind: 'group', packed, appends: count, ops: ops.map((entry) => entry.op) };
+    this.#worker.postMessage(message, [packed]);
+  }
+
+  #receive(message: FromWriter): void {
+    if (message.kind === 'erased') this.#options.onErased(message.ops);
+    if (message.kind !== 'done' || this.#sent === null) return;
+    if (message.error === null) this.#options.onCommitted();
+    else if (!message.fatal) this.#options.onFailure(message.error);
+    if (message.fatal) this.#die(message.error ?? 'the log has failed');
+    this.#settle(message.codes);
+  }
+
+  #settle(codes: Uint8Array): void {
+    const sent = this.#sent;
+    this.#sent = null;
+    if (sent === null) return;
+    // The next group is on its way before the callbacks of this one run.
+    if (this.#appends.length > 0 || this.#ops.length > 0) this.#send();
+    const result = (i: number): AppendResult => RESULTS[codes[i] ?? CODE_UNKNOWN] ?? 'unknown';
+    sent.appends.forEach((append, i) => append.done(result(i)));
+    sent.ops.forEach((entry, i) => entry.done(result(sent.appends.length + i)));
+    if (this.#closed !== null && this.#sent === null) this.#sayClose();
+  }
+
+  #sayClose(): void {
+    if (this.#dead) {
+      this.#onClosed?.();
+      void this.#worker.terminate();
+    } else this.#worker.postMessage({ kind: 'close' } satisfies ToWriter);
+  }
+
+  #die(reason: string): void {
+    if (this.#dead) return;
+    this.#dead = true;
+    if (this.#closed === null) this.#options.onFatal(reason);
+    if (this.#sent !== null) this.#settle(new Uint8Array(this.#sent.appends.length + this.#sent.ops.length).fill(CODE_UNKNOWN));
+  }
+}

@@ -1,0 +1,97 @@
+import type { Append, AppendResult, Epoch } from '../enclave-log.ts';
+import { asBuffer, padded, writeInt } from './bytes.ts';
+import { HEAD_BYTES, writeEpoch, writeHead } from './head-row.ts';
+import { entrySize, ENTRY_HEADER, writeEntryFields } from './entry-row.ts';
+import type { Head } from '../../../kernel/kernel.ts';
+
+/**
+ * What the main thread and the writer thread tell each other. A group of appends travels in one transferred buffer,
+ * copied once, in which each append already holds its entry row:
+ *   0 u32 length of all   4 u32 row length   8 u32 deletes   12 u32 content length
+ *  16 enclave32, be32 lane (= key prefix), 52 u32 zero
+ *  56 epoch (24 bytes), expected head (80): compared with the head row's bytes
+ * 160 next head (80)   240 i64 timestamp   248 u64 due time   256 u64 first seq   264 u32 events   268 u32 zero
+ * 272 row (unsealed), ids of the deletes (32 each), content, padding to 8
+ */
+export const PACKED_HEADER = 272;
+
+export function packedSize(append: Append): number {
+  const { skeleton, content } = append.batch;
+  return PACKED_HEADER + padded(entrySize(skeleton.length, content.length) + 32 * append.deletes.length + content.length);
+}
+
+export function packAppend(append: Append, into: Buffer, at: number): number {
+  const { key, batch, deletes } = append;
+  const size = packedSize(append);
+  const rowLength = entrySize(batch.skeleton.length, batch.content.length);
+  const packed = into.subarray(at, at + size);
+  packed.writeUInt32LE(size, 0);
+  packed.writeUInt32LE(rowLength, 4);
+  packed.writeUInt32LE(deletes.length, 8);
+  packed.writeUInt32LE(batch.content.length, 12);
+  packed.set(key.enclave, 16);
+  packed.writeUInt32BE(key.lane, 48);
+  writeEpoch(packed, append.epoch, 56);
+  writeHead(packed, append.expected, 80);
+  writeHead(packed, append.next, 80 + HEAD_BYTES);
+  writeInt(packed, append.timestamp, 240);
+  writeInt(packed, append.dueAt, 248);
+  writeInt(packed, batch.firstSeq, 256);
+  packed.writeUInt32LE(batch.events, 264);
+  const row = packed.subarray(PACKED_HEADER, PACKED_HEADER + rowLength);
+  writeEntryFields(row, { ...batch, before: append.expected, after: append.next, timestamp: append.timestamp }, batch.skeleton.length, batch.content.length);
+  row.set(batch.skeleton, ENTRY_HEADER);
+  let position = PACKED_HEADER + rowLength;
+  for (const id of deletes) {
+    packed.set(id, position);
+    position += 32;
+  }
+  packed.set(batch.content, position);
+  return size;
+}
+
+export const CODE_OK = 0;
+export const CODE_FENCED = 1;
+export const CODE_UNKNOWN = 2;
+export const RESULTS: readonly AppendResult[] = ['ok', 'fenced', 'unknown'];
+
+/** Operations beside appends; each is one step of the group's transaction. Prefixes are key prefixes (row-keys.ts). */
+export type WriteOp =
+  | { readonly kind: 'open'; readonly prefix: Uint8Array; readonly nonce: Uint8Array }
+  | { readonly kind: 'guard'; readonly id: Uint8Array }
+  | {
+      readonly kind: 'checkpoint';
+      readonly prefix: Uint8Array;
+      readonly epoch: Epoch;
+      readonly seq: number;
+      readonly put: readonly Row[];
+      readonly remove: readonly Uint8Array[];
+    }
+  /** Index rows over events up to `lastSeq`; dropped if the log's tail was replaced meanwhile. */
+  | { readonly kind: 'index'; readonly prefix: Uint8Array; readonly generation: number; readonly lastSeq: number; readonly put: readonly Row[] }
+  /** Marks these events erased and journals the bytes to overwrite; then the journal row `done` goes. */
+  | { readonly kind: 'erase'; readonly prefix: Uint8Array; readonly events: readonly { readonly seq: number; readonly id: Uint8Array }[]; readonly done: Uint8Array }
+  /** Drops everything behind `keep`, then makes the packed appends under `epoch`. */
+  | { readonly kind: 'replace'; readonly prefix: Uint8Array; readonly epoch: Epoch; readonly keep: Head; readonly timestamp: number; readonly dueAt: number; readonly packed: Uint8Array; readonly appends: number };
+
+export interface Row {
+  readonly key: Uint8Array;
+  readonly value: Uint8Array;
+}
+
+export interface WriteGroup {
+  readonly kind: 'group';
+  readonly packed: ArrayBuffer;
+  readonly appends: number;
+  readonly ops: readonly WriteOp[];
+}
+
+export type ToWriter = WriteGroup | { readonly kind: 'close' };
+
+export type FromWriter =
+  | { readonly kind: 'started'; readonly error: string | null }
+  /** codes of the appends, then of the ops; `error` says why they are unknown; `fatal`: nothing will be written any more */
+  | { readonly kind: 'done'; readonly codes: Uint8Array; readonly error: string | null; readonly fatal: boolean }
+  /** the bytes of that many more 'ok' erase and replace operations are overwritten, durably */
+  | { readonly kind: 'erased'; readonly ops: number }
+  | { readonly kind: 'closed' };
