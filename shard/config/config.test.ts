@@ -1,0 +1,166 @@
+import assert from 'node:assert/strict';
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join, resolve } from 'node:path';
+import { describe, test } from 'node:test';
+import { makeConfig } from './config.ts';
+import { readCreators } from './creators.ts';
+import { ConfigError, readEnv } from './env.ts';
+import { readSecrets } from './secrets.ts';
+import { flagOf, SETTINGS } from './settings.ts';
+
+type Env = Record<string, string>;
+
+function read(env: Env = {}, ...argv: string[]) {
+  const read = readEnv(env, argv);
+  assert.equal(read.kind, 'settings');
+  return read.kind === 'settings' ? read.raw : assert.fail();
+}
+
+const config = (env: Env = {}, ...argv: string[]) => makeConfig(read(env, ...argv));
+const refused = (message: RegExp, env: Env, ...argv: string[]) =>
+  assert.throws(
+    () => config(env, ...argv),
+    (error: Error) => error instanceof ConfigError && message.test(error.message) && !error.message.includes('\n'),
+  );
+
+describe('settings', () => {
+  test('nonsense is refused in a sentence that names the variable and what to set', () => {
+    for (const bad of ['abc', '-1', '65536', '80.5', '8e3', ' 80', '80 ', '0x50', '１２', '99999999999999999999']) {
+      refused(/^ENC_PORT is ".*": set it to a whole number from 0 to 65,535$/, { ENC_PORT: bad });
+      refused(/^--port is ".*": set it to a whole number/, {}, `--port=${bad}`);
+    }
+    for (const bad of ['8 MiB', '8MB', 'MiB', '1.5MiB', '-1', '100', '9999TiB'])
+      refused(/^ENC_MAX_BODY is .*8MiB$/, { ENC_MAX_BODY: bad });
+    for (const bad of ['fast', 'Native', 'native '])
+      refused(/^ENC_CRYPTO is .*one of native, wasm, noble$/, { ENC_CRYPTO: bad });
+    refused(/^ENC_HOST is/, { ENC_HOST: 'http://x' });
+    refused(/^ENC_DATA is/, { ENC_DATA: 'a\nb' });
+    refused(/^ENC_MAX_ACTIVE is/, { ENC_MAX_ACTIVE: '16001' });
+    refused(/^ENC_OPS_PORT is .*, or off$/, { ENC_OPS_PORT: 'on' });
+    refused(/^ENC_NAME is/, { ENC_NAME: '"><script>' });
+    refused(/^ENC_PORT is "a{80}"/, { ENC_PORT: 'a'.repeat(100_000) });
+  });
+
+  test('an unknown flag is refused with a suggestion, as are stray words and missing values', () => {
+    refused(/unknown option '--prot' \(Did you mean --port\?\); --help lists all settings/, {}, '--prot', '1');
+    refused(/unknown option '--xyzzy'/, {}, '--xyzzy');
+    refused(/unknown option '-p'/, {}, '-p', '80');
+    refused(/unknown option '--admin-token/, {}, '--admin-token=x'); // secrets are never on a command line
+    refused(/too many arguments/, {}, 'start');
+    refused(/--port <PORT>' argument missing/, {}, '--port');
+  });
+
+  test('a flag beats the environment, which beats the default; an empty variable is not set', () => {
+    assert.equal(config().listen.port, 8080);
+    assert.equal(config({ ENC_PORT: '' }).listen.port, 8080);
+    assert.equal(config({ ENC_PORT: '9000' }).listen.port, 9000);
+    assert.equal(config({ ENC_PORT: '9000' }, '--port', '9001').listen.port, 9001);
+    assert.equal(config({}, '--port=0').listen.port, 0);
+    assert.equal(read({ ENC_MAX_BODY: '16MiB' }).maxBody, 16_777_216);
+    assert.equal(read({}, '--commits-per-second-per-enclave', '5').commitsPerSecondPerEnclave, 5);
+  });
+
+  test('every default is a value that its own check accepts, and every name is used once', () => {
+    const settings = Object.values(SETTINGS);
+    for (const { env, kind, default: value } of settings)
+      if (value !== null) assert.deepEqual(kind.parse(String(value)), value, env);
+    assert.equal(new Set(settings.map(({ env }) => env)).size, settings.length);
+  });
+
+  test('--help names every variable, flag and default', () => {
+    const help = readEnv({ ENC_PORT: 'nonsense' }, ['--help']);
+    const text = help.kind === 'help' ? help.text.replace(/\s+/g, ' ') : '';
+    for (const { env } of Object.values(SETTINGS)) {
+      assert.ok(text.includes(`${env}, default: `), env);
+      assert.ok(text.includes(`${flagOf(env)} <`), env);
+    }
+    assert.match(text, /ENC_ADMIN_TOKEN/);
+  });
+});
+
+describe('configuration', () => {
+  test('settings that contradict each other are refused', () => {
+    refused(/^ENC_MAX_COMMIT \(1048576\) exceeds ENC_MAX_BODY/, { ENC_MAX_BODY: '512KiB' });
+    refused(/^ENC_HEADER_TIMEOUT_MS exceeds/, { ENC_HEADER_TIMEOUT_MS: '5000', ENC_REQUEST_TIMEOUT_MS: '4000' });
+    refused(/^ENC_MAX_PENDING_BYTES is less/, { ENC_MAX_PENDING_BYTES: '4MiB' });
+    refused(/^ENC_OPS_PORT is the public port/, { ENC_OPS_PORT: '8080' });
+    refused(/^no port follows ENC_PORT/, { ENC_PORT: '65535' });
+  });
+
+  test('no folder may be another one or lie in it', () => {
+    refused(/^ENC_GUARD_DIR .* lies in ENC_LOG_DIR/, { ENC_LOG_DIR: '/a', ENC_GUARD_DIR: '/a/guard' });
+    refused(/lies in/, { ENC_LOG_DIR: '/a', ENC_GUARD_DIR: '/a/../a/' });
+    refused(/^ENC_LOG_DIR .* lies in ENC_KEYS_DIR/, { ENC_KEYS_DIR: './data' });
+    assert.equal(config({ ENC_LOG_DIR: '/a/log', ENC_GUARD_DIR: '/a/log-guard' }).folders.guard, '/a/log-guard');
+  });
+
+  test('folders follow the data folder unless they are placed elsewhere', () => {
+    const { folders } = config({ ENC_GUARD_DIR: '/mnt/guard' }, '--data', 'somewhere');
+    const data = resolve('somewhere');
+    assert.deepEqual(folders, {
+      data,
+      log: join(data, 'log'),
+      guard: '/mnt/guard',
+      keys: join(data, 'keys'),
+      archive: join(data, 'archive'),
+    });
+  });
+
+  test('the operator port follows the public one, is free beside a free one, and can be off', () => {
+    assert.deepEqual(config().operator, { host: '127.0.0.1', port: 8081 });
+    assert.equal(config({ ENC_PORT: '0' }).operator?.port, 0);
+    assert.equal(config({ ENC_OPS_PORT: 'off', ENC_PORT: '65535' }).operator, null);
+    assert.equal(config({ ENC_OPS_PORT: '9100' }).operator?.port, 9100);
+  });
+
+  test('loopback addresses are told from public ones', () => {
+    for (const host of ['127.0.0.1', '127.1.2.3', 'localhost', '::1'])
+      assert.equal(config({ ENC_HOST: host }).loopback, true);
+    for (const host of ['0.0.0.0', '::', '10.0.0.1', '127.0.0.1.example.org', 'localhost.example.org']) {
+      assert.equal(config({ ENC_HOST: host }).loopback, false);
+    }
+  });
+
+  test('who may create enclaves: anyone, the admin, or a list', () => {
+    assert.equal(config().admission.create, 'anyone');
+    assert.equal(config({ ENC_CREATE: 'admin' }).admission.create, 'admin');
+    assert.deepEqual(config({ ENC_CREATE: 'keys.txt' }).admission.create, { file: resolve('keys.txt') });
+  });
+});
+
+describe('the list of creators', () => {
+  const folder = mkdtempSync(join(tmpdir(), 'enc-config-'));
+  const file = join(folder, 'creators');
+  test('is refused with the line at fault', (t) => {
+    t.after(() => rmSync(folder, { recursive: true }));
+    assert.throws(
+      () => readCreators(join(folder, 'adnim')),
+      /ENC_CREATE names .*adnim, which can not be read: set it to anyone, admin/,
+    );
+    for (const bad of ['xyz', 'AB'.repeat(32), 'ab'.repeat(31), `${'ab'.repeat(32)} x`]) {
+      writeFileSync(file, `# ok\n${'cd'.repeat(32)}\n${bad}\n`);
+      assert.throws(() => readCreators(file), /line 3: write one public key/);
+    }
+    writeFileSync(file, `# team\r\n\n${'ab'.repeat(32)}\r\n  ${'cd'.repeat(32)} # Bob`);
+    assert.deepEqual([...readCreators(file)], ['ab'.repeat(32), 'cd'.repeat(32)]);
+  });
+});
+
+describe('secrets', () => {
+  test('a token that is no bearer token is refused without being shown', () => {
+    for (const bad of ['with space', 'new\nline', 'ü'.repeat(20), 'x'.repeat(257)]) {
+      assert.throws(
+        () => readSecrets({ ENC_ADMIN_TOKEN: bad }),
+        (error: Error) => /^ENC_ADMIN_TOKEN/.test(error.message) && !error.message.includes(bad),
+      );
+    }
+  });
+
+  test('none is fine, a short one is advised against', () => {
+    assert.deepEqual(readSecrets({}), { adminToken: null, advice: null });
+    assert.deepEqual(readSecrets({ ENC_ADMIN_TOKEN: '' }), { adminToken: null, advice: null });
+    assert.equal(readSecrets({ ENC_ADMIN_TOKEN: 'x'.repeat(16) }).advice, null);
+    assert.match(readSecrets({ ENC_ADMIN_TOKEN: 'hunter2' }).advice ?? '', /short/);
+  });
+});
