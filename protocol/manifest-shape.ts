@@ -219,11 +219,11 @@ function readGating(row: JsonObject, path: string): { alias?: string; gate?: Gat
 
 function readInit(value: Json, path: string): InitShape {
   const entry = object(value, path);
-  const identity = required(entry, 'identity', path, identity);
+  const who = required(entry, 'identity', path, identity);
   const state = required(entry, 'state', path, text);
   const traits = required(entry, 'traits', path, (v, p) => list(v, p, text));
   onlyKeys(entry, path, ['identity', 'state', 'traits']);
-  return { identity, state, traits };
+  return { identity: who, state, traits };
 }
 
 function readOps(value: Json, path: string): string[] {
