@@ -1,5 +1,5 @@
 /** Which room may import which (ARCHITECTURE §1): a commit goes one way through the house, and no room calls back up. */
-const TEST = '(\\.test\\.ts$|(^|/)testing/)';
+const TEST = '(\\.test(-util)?\\.ts$)';
 
 /** Files of `room` may import only these rooms of the project, besides packages and Node. */
 const only = (room, rooms) => ({
