@@ -2,6 +2,7 @@ import type { EncError } from './errors.ts';
 import type { Conversation } from './conversation.ts';
 import { buildCommit } from './commit.ts';
 import type { Key } from './keys.ts';
+import { type Members, members } from './members.ts';
 import { type EventRef, Proofs, type ProvedEvent, type ProvedState, type StateKey } from './proofs.ts';
 import { pull, type PullOptions, query } from './reading.ts';
 import { receiptOf, submit, submitAll, type SubmitOptions } from './submit.ts';
@@ -127,6 +128,11 @@ export class Enclave {
 
   stateBatch(keys: readonly StateKey[]): Promise<ProvedState[]> {
     return this.proofs.stateBatch(keys);
+  }
+
+  /** Who holds which State and traits, replayed from what this key may read and proved. */
+  members(): Promise<Members> {
+    return members(this.talk, this.proofs);
   }
 
   /** The whole enclave from genesis; the key must be one that reads everything. */

@@ -71,16 +71,16 @@ export class Replay implements AccessState {
   }
 
   /**
-   * The next event. `head`: the node's head when it showed the event; `position`: head and CT root before it. Throws
-   * Mismatch.
+   * The next event. `head`: the node's head when it showed the event; `position`: head and CT root before it; `target`:
+   * of an erased Update, where it is known. Throws Mismatch.
    */
-  apply(event: EncEvent, head: number, position: () => LogPosition): void {
+  apply(event: EncEvent, head: number, position: () => LogPosition, target?: string): void {
     if (event.seq === 0) return this.begin(event);
     if (this.status === 'migrated') this.setStatus('active');
     const which = `event ${event.seq} (${event.type})`;
     const refused = statusRefusal(this.status, event.type);
     claim(refused === null, `${which} was accepted though the enclave is ${this.status}`);
-    const error = PREDEFINED.has(event.type) ? this.predefined(event, position) : this.custom(event, head);
+    const error = PREDEFINED.has(event.type) ? this.predefined(event, position, target) : this.custom(event, head);
     claim(error === null, `${which} was accepted though the rules refuse it (${error})`);
   }
 
@@ -109,8 +109,8 @@ export class Replay implements AccessState {
     return authorizeCustom(this.manifest, this.bits(from), type, (alias) => this.gateOpen(alias));
   }
 
-  private predefined(event: EncEvent, position: () => LogPosition): ErrorCode | null {
-    if (event.content_hash !== undefined) return this.erasedUpdate(event);
+  private predefined(event: EncEvent, position: () => LogPosition, target?: string): ErrorCode | null {
+    if (event.content_hash !== undefined) return this.erasedUpdate(event, target);
     const read = readContent(this.manifest, event.type as PredefinedType, toJson(event.content));
     if (!read.ok) return 'invalid_content';
     const { content } = read;
@@ -162,9 +162,9 @@ export class Replay implements AccessState {
    * An Update whose content went with its target's: the target is one of those shown as deleted later on. If only one
    * is possible it is that one; else the state is open until all of them are deleted.
    */
-  private erasedUpdate(event: EncEvent): ErrorCode | null {
+  private erasedUpdate(event: EncEvent, target?: string): ErrorCode | null {
     claim(event.type === 'Update', `the content of event ${event.seq} is withheld`);
-    const [only, ...more] = this.doomed;
+    const [only, ...more] = target === undefined ? this.doomed : [target];
     if (only !== undefined && more.length === 0) return this.change(event, 'Update', only);
     for (const id of this.doomed) this.unsure.add(id);
     if (only === undefined) this.blind = true;
