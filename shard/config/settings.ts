@@ -70,7 +70,7 @@ export const SETTINGS = {
 
   create: setting(
     'ENC_CREATE',
-    path,
+    { ...path, word: 'WHO' },
     'anyone',
     'who may create enclaves: anyone, admin, or a file of public keys, one a line',
   ),

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { availableParallelism } from 'node:os';
-import { describe, test } from 'node:test';
+import { describe, type TestContext, test } from 'node:test';
 import { openSecp256k1 } from './open.ts';
 import { openCryptoPool, type PoolOptions, type WorkerPool } from './pool.ts';
 import { RECORD } from './pool-layout.ts';
@@ -11,16 +11,16 @@ const backend = openSecp256k1();
 const corpus = makeCorpus(200);
 
 describe('crypto pool', { timeout: 60_000 }, () => {
-  test('refuses short inputs and secrets out of range at once', async () => {
-    await using pool = disposable();
+  test('refuses short inputs and secrets out of range at once', async (t) => {
+    const pool = opened(t);
     assert.throws(() => pool.verify(new Uint8Array(RECORD - 1), 1, () => {}), /need 136 bytes/);
     assert.throws(() => pool.sign(new Uint8Array(32), new Uint8Array(32), 1, () => {}), /secret key/);
     assert.throws(() => pool.sign(new Uint8Array(32).fill(1), new Uint8Array(31), 1, () => {}), /need 32 bytes/);
     assert.equal(pool.pending, 0);
   });
 
-  test('a record with an unknown algorithm is a bad signature and never a signing job', async () => {
-    await using pool = disposable();
+  test('a record with an unknown algorithm is a bad signature and never a signing job', async (t) => {
+    const pool = opened(t);
     await sign(pool, new Uint8Array(32).fill(5), new Uint8Array(32), 1);
     for (const alg of [2, 3, 4, 255]) {
       const record = corpus.records.slice(0, RECORD);
@@ -31,7 +31,7 @@ describe('crypto pool', { timeout: 60_000 }, () => {
 
   test('answers as the plain back end does, for sizes 1 to 2000 from several callers at once', async (t) => {
     t.diagnostic(`seed ${SEED}, back end ${backend.name}, ${availableParallelism()} cores`);
-    await using pool = disposable();
+    const pool = opened(t);
     const random = seeded(SEED);
     const sizes = [1, 1, 2, 31, 32, 33, 63, 64, 65, 200, 511, 2000];
     const callers = sizes.map(async (size, caller) => {
@@ -65,8 +65,8 @@ describe('crypto pool', { timeout: 60_000 }, () => {
     assert.equal(pool.pending, 0);
   });
 
-  test('more keys than a worker keeps ready still sign with the right one', async () => {
-    await using pool = disposable({ workers: 1 });
+  test('more keys than a worker keeps ready still sign with the right one', async (t) => {
+    const pool = opened(t, { workers: 1 });
     const hash = new Uint8Array(32).fill(9);
     const secretOf = (i: number): Uint8Array =>
       Uint8Array.from({ length: 32 }, (_, at) => (at === 30 ? i >> 8 : at === 31 ? i & 255 : 1));
@@ -78,9 +78,9 @@ describe('crypto pool', { timeout: 60_000 }, () => {
     }
   });
 
-  test('a worker that dies is replaced and its jobs run again', async () => {
+  test('a worker that dies is replaced and its jobs run again', async (t) => {
     const deaths: string[] = [];
-    await using pool = disposable({ onWorkerDeath: (reason) => deaths.push(reason) });
+    const pool = opened(t, { onWorkerDeath: (reason) => deaths.push(reason) });
     const secret = new Uint8Array(32).fill(3);
     const hashes = seeded(SEED).bytes(300 * 32);
     const calls = Array.from({ length: 6 }, () => [
@@ -112,15 +112,28 @@ describe('crypto pool', { timeout: 60_000 }, () => {
     await pool.close();
   });
 
-  test('an empty batch answers an empty result', async () => {
-    await using pool = disposable();
+  test('the slower back ends answer alike', async (t) => {
+    for (const slower of ['wasm', 'noble'] as const) {
+      const pool = opened(t, { backend: slower, workers: 1 });
+      assert.equal(pool.backend, slower);
+      assert.deepEqual([...((await verify(pool, corpus.records, 8)) ?? [])], corpus.expected.slice(0, 8));
+      const secret = new Uint8Array(32).fill(6);
+      const hash = new Uint8Array(32);
+      const signed = (await sign(pool, secret, hash, 1)) ?? [];
+      assert.deepEqual(Buffer.from(signed), Buffer.from(backend.signSchnorr(secret, hash)));
+    }
+  });
+
+  test('an empty batch answers an empty result', async (t) => {
+    const pool = opened(t);
     assert.deepEqual(await verify(pool, new Uint8Array(), 0), new Uint8Array());
   });
 });
 
-function disposable(options?: PoolOptions): WorkerPool & AsyncDisposable {
+function opened(t: TestContext, options?: PoolOptions): WorkerPool {
   const pool = openCryptoPool(options);
-  return Object.assign(pool, { [Symbol.asyncDispose]: () => pool.close() });
+  t.after(() => pool.close());
+  return pool;
 }
 
 function verify(pool: WorkerPool, inputs: Uint8Array, count: number): Promise<Uint8Array | null> {
