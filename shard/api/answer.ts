@@ -1,0 +1,20 @@
+import type { FastifyReply } from 'fastify';
+import { errorOf } from '../../protocol/errors.ts';
+import type { ShardMetrics } from '../metrics.ts';
+
+export const JSON_TYPE = 'application/json; charset=utf-8';
+
+/** Seconds after which a client may try again, for the codes that say so (PROTOCOL §9). */
+const RETRY_AFTER: Readonly<Record<string, string>> = { overloaded: '1', rate_limited: '1', unavailable: '1', fenced: '1' };
+
+/** Sends an answer that is JSON bytes already: `code` 0, or the error number that the bytes tell of. */
+export function send(reply: FastifyReply, code: number, body: Uint8Array, metrics: ShardMetrics | null): void {
+  if (code !== 0) {
+    const entry = errorOf(code);
+    metrics?.answers.inc({ code: entry.code });
+    const retry = RETRY_AFTER[entry.code];
+    if (retry) reply.header('retry-after', retry);
+    reply.code(entry.status);
+  }
+  reply.header('content-type', JSON_TYPE).send(body);
+}

@@ -1,0 +1,91 @@
+import type { Socket } from 'node:net';
+import fastify, { type FastifyBaseLogger, type FastifyError, type FastifyInstance } from 'fastify';
+import type { InspectMode } from '../../kernel/kernel.ts';
+import { errorBody, errorNumber } from '../../protocol/errors.ts';
+import { errorBytes } from '../enclave/answers.ts';
+import { adminRoutes } from './admin.ts';
+import { JSON_TYPE, send } from './answer.ts';
+import type { ApiContext } from './context.ts';
+import { hex32 } from './params.ts';
+import { post } from './post.ts';
+import { treeHeadRoutes } from './tree-heads.ts';
+
+const INVALID_ROUTE = errorNumber('invalid_route');
+const INVALID_JSON = errorNumber('invalid_json');
+const TOO_LARGE = errorNumber('too_large');
+const INTERNAL = errorNumber('internal');
+
+export interface ServerOptions {
+  readonly maxBody: number;
+  readonly maxConnections: number;
+  /** ms in which a request's headers must have arrived */
+  readonly headersTimeout: number;
+  /** ms in which a whole request must have arrived; restoring a snapshot has no such limit */
+  readonly requestTimeout: number;
+  /** the parts of `GET /` that never change, as canonical JSON members */
+  readonly about: string;
+  readonly logger: FastifyBaseLogger;
+}
+
+/** The public API (PROTOCOL §9). Slow, huge and malformed requests cost bounded memory and time. */
+export function createServer(options: ServerOptions, context: ApiContext): FastifyInstance {
+  const { metrics } = context;
+  const app = fastify({
+    loggerInstance: options.logger,
+    disableRequestLogging: true,
+    bodyLimit: options.maxBody,
+    requestTimeout: options.requestTimeout,
+    keepAliveTimeout: 72_000,
+    forceCloseConnections: 'idle',
+    exposeHeadRoutes: false,
+    http: { headersTimeout: options.headersTimeout, maxHeaderSize: 16_384 },
+    clientErrorHandler: refuseConnection,
+    frameworkErrors: (_error, _request, reply) => void send(reply as never, INVALID_ROUTE, errorBytes(INVALID_ROUTE), metrics),
+  }) as unknown as FastifyInstance;
+  app.server.maxConnections = options.maxConnections;
+  app.removeAllContentTypeParsers();
+  app.addContentTypeParser('*', { parseAs: 'buffer' }, (_request, body, done) => done(null, body));
+  app.setNotFoundHandler((_request, reply) => send(reply, INVALID_ROUTE, errorBytes(INVALID_ROUTE), metrics));
+  app.setErrorHandler((error: FastifyError, request, reply) => {
+    const code = httpError(error);
+    if (code === INTERNAL) request.log.error({ error: error.message }, 'a request failed');
+    send(reply, code, errorBytes(code), metrics);
+  });
+
+  const about = `{${options.about},"time":`;
+  app.get('/', (_request, reply) => {
+    reply.header('content-type', JSON_TYPE).send(`${about}${Date.now()}}`);
+  });
+  app.post('/', (request, reply) => post(context, 'post', request, reply));
+  for (const mode of ['inclusion', 'bundle', 'state', 'state-batch'] as const) {
+    app.post(`/${mode}`, (request, reply) => post(context, mode, request, reply));
+    byPath(app, context, `/enclave/:id/${mode}`, mode);
+  }
+  byPath(app, context, '/enclave/:id', 'post');
+  treeHeadRoutes(app, context);
+  adminRoutes(app, context);
+  return app;
+}
+
+function byPath(app: FastifyInstance, context: ApiContext, path: string, mode: InspectMode): void {
+  app.post(path, (request, reply) => {
+    const enclave = hex32((request.params as { id: string }).id);
+    if (!enclave) return send(reply, INVALID_ROUTE, errorBytes(INVALID_ROUTE), context.metrics);
+    post(context, mode, request, reply, enclave);
+  });
+}
+
+function httpError(error: FastifyError): number {
+  if (error.statusCode === 413) return TOO_LARGE;
+  if (error.statusCode !== undefined && error.statusCode >= 400 && error.statusCode < 500) return INVALID_JSON;
+  return INTERNAL;
+}
+
+/** What is not HTTP, or comes too slowly, is answered once and cut off. */
+function refuseConnection(error: Error & { code?: string }, socket: Socket): void {
+  if (error.code === 'ECONNRESET' || !socket.writable) return void socket.destroy();
+  const large = error.code === 'HPE_HEADER_OVERFLOW';
+  const body = errorBody(large ? 'too_large' : 'invalid_json');
+  const status = large ? '413 Payload Too Large' : '400 Bad Request';
+  socket.end(`HTTP/1.1 ${status}\r\ncontent-type: ${JSON_TYPE}\r\ncontent-length: ${Buffer.byteLength(body)}\r\nconnection: close\r\n\r\n${body}`);
+}

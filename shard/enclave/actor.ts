@@ -1,0 +1,395 @@
+import {
+  ACCEPTED, DUPLICATE, type Head, IC_TARGET, type Kernel, TYPES,
+} from '../../kernel/kernel.ts';
+import { errorNumber } from '../../protocol/errors.ts';
+import type { CryptoPool } from '../crypto/crypto.ts';
+import type { ReleaseGuard } from '../guard/release-guard.ts';
+import type { AppendResult, EnclaveLog, Epoch, LogKey } from '../log/enclave-log.ts';
+import type { ShardMetrics } from '../metrics.ts';
+import type { SequencerKey } from '../signer/sequencer-key.ts';
+import { errorBytes } from './answers.ts';
+import type { PendingCommit, Waiter } from './commit.ts';
+import type { EnclaveHost } from './enclave-host.ts';
+import type { Exported, InFlight } from './in-flight.ts';
+import { nameOf } from './name.ts';
+
+/** Batches staged and not yet released (ARCHITECTURE §2). */
+const MAX_IN_FLIGHT = 3;
+/** Commits of one batch (ARCHITECTURE §2). */
+const MAX_BATCH = 512;
+/** Commits that may wait to be staged; more are `overloaded`. Two full pipelines' worth. */
+export const MAX_QUEUE = 4096;
+/** Events between checkpoints (ARCHITECTURE §3); more when the state is large, so that writing checkpoints stays a
+ *  bounded share of writing events: a checkpoint of n bytes is due after n / 256 events at the earliest. */
+const CHECKPOINT_EVENTS = 4096;
+const CHECKPOINT_BYTES_PER_EVENT = 256;
+
+const TYPE_DELETE = TYPES.indexOf('Delete');
+const UNAVAILABLE = errorNumber('unavailable');
+const FENCED = errorNumber('fenced');
+const OVERLOADED = errorNumber('overloaded');
+const NO_SIGNATURES = new Uint8Array(0);
+
+export interface ActorModules {
+  readonly log: EnclaveLog;
+  readonly guard: ReleaseGuard;
+  readonly pool: CryptoPool;
+  readonly metrics: ShardMetrics | null;
+  /** wall clock, ms */
+  readonly now: () => number;
+  /** the receipt of a released event, from the log */
+  readonly receipt: (key: LogKey, seq: number) => Promise<Uint8Array>;
+  /** A timer of the process died or a batch was lost: the actor has been dropped and must be forgotten. */
+  readonly onDropped: (actor: EnclaveActor) => void;
+  /** Called after each release with the new number of events, to count what the enclave holds. */
+  readonly onReleased: (actor: EnclaveActor) => void;
+}
+
+export interface ActorState {
+  readonly key: LogKey;
+  readonly kernel: Kernel;
+  readonly host: EnclaveHost;
+  readonly sequencer: SequencerKey | null;
+  readonly epoch: Epoch;
+  readonly head: Head;
+  /** seq and size of the last checkpoint, −1 and 0 if there is none */
+  readonly checkpointSeq: number;
+  readonly checkpointBytes: number;
+  /** bytes of the log that this enclave takes, about */
+  readonly bytes: number;
+}
+
+/**
+ * One active enclave: the pipeline of ARCHITECTURE §2. Everything happens in order on one thread; what is in flight
+ * is the list `#batches`, oldest first. The effects of a batch, and what a crash right behind each of them means:
+ *
+ *   stage     state moves on in the kernel's memory only. Crash: nothing happened.
+ *   sign      event hashes are signed. Crash: signatures that nobody has seen are lost.
+ *   seal      ids, tree heads. Crash: as above.
+ *   append    one conditional write. Crash: the events are there, released to nobody; opening the enclave moves the
+ *             guard up and they count.
+ *   guard     watermark old → new. Crash: the client has no answer, asks again and gets the original receipt.
+ *   release   receipts, refusals and reads that saw this state go out.
+ *
+ * Whatever is refused or unknown on the way drops the actor: later batches stand on a state that may never be.
+ */
+export class EnclaveActor {
+  readonly key: LogKey;
+  readonly name: string;
+  readonly kernel: Kernel;
+  readonly host: EnclaveHost;
+  readonly sequencer: SequencerKey | null;
+  readonly epoch: Epoch;
+  /** performance.now() of the last request, for eviction */
+  lastUsed = 0;
+  /** what the next commit would meet: STAGE_FULL when a quota is used up */
+  quotaFlags = 0;
+  bytes: number;
+
+  readonly #m: ActorModules;
+  readonly #ready: PendingCommit[] = [];
+  readonly #batches: InFlight[] = [];
+  #closing: Waiter[] = [];
+  #sealedHead: Head;
+  #released: Head;
+  #checkpointSeq: number;
+  #checkpointBytes: number;
+  #holding = false;
+  #dropped = 0;
+  #timer: NodeJS.Timeout | null = null;
+  #timerAt = 0;
+
+  constructor(state: ActorState, modules: ActorModules) {
+    this.key = state.key;
+    this.name = nameOf(state.key.enclave);
+    this.kernel = state.kernel;
+    this.host = state.host;
+    this.sequencer = state.sequencer;
+    this.epoch = state.epoch;
+    this.bytes = state.bytes;
+    this.#sealedHead = state.head;
+    this.#released = state.head;
+    this.#checkpointSeq = state.checkpointSeq;
+    this.#checkpointBytes = state.checkpointBytes;
+    this.#m = modules;
+    this.#arm();
+  }
+
+  /** The head up to which anything may be shown. */
+  get released(): Head {
+    return this.#released;
+  }
+
+  get dropped(): boolean {
+    return this.#dropped !== 0;
+  }
+
+  /** Nothing is waiting and nothing is in flight: it may be evicted. */
+  get idle(): boolean {
+    return this.#batches.length === 0 && this.#ready.length === 0 && this.#closing.length === 0;
+  }
+
+  /** Batches that are sealed but perhaps not in the log yet, for reads that must see them. */
+  get unreleased(): readonly InFlight[] {
+    return this.#batches;
+  }
+
+  /** Takes one commit whose signature has been checked. It is staged by the next `pump`. */
+  push(commit: PendingCommit): void {
+    if (this.#dropped) return commit.reply(this.#dropped, errorBytes(this.#dropped));
+    if (this.#ready.length >= MAX_QUEUE) return commit.reply(OVERLOADED, errorBytes(OVERLOADED));
+    this.#ready.push(commit);
+  }
+
+  /** Calls back when everything staged so far has been released, with an error number if it was lost. */
+  whenReleased(waiter: Waiter): void {
+    if (this.#dropped) return waiter(this.#dropped);
+    const last = this.#batches.at(-1);
+    if (last) last.waiters.push(waiter);
+    else waiter(0);
+  }
+
+  /** Closes the open bundle if there is one; calls back when the tree head is released. */
+  closeBundle(waiter: Waiter): void {
+    if (this.#dropped) return waiter(this.#dropped);
+    this.#closing.push(waiter);
+    this.pump();
+  }
+
+  /** Stages what is waiting, as far as batches may be in flight. */
+  pump(): void {
+    while (!this.#dropped && !this.#holding && this.#batches.length < MAX_IN_FLIGHT && this.#hasWork()) this.#stage();
+  }
+
+  /** Ends the actor without a trace: waiting commits are answered with `error`. For eviction and shutdown it is idle. */
+  drop(error: number): void {
+    if (this.#dropped) return;
+    this.#dropped = error;
+    if (this.#timer) clearTimeout(this.#timer);
+    const body = errorBytes(error);
+    for (const batch of this.#batches.splice(0)) {
+      for (const commit of batch.accepted) commit.reply(error, body);
+      for (const { commit } of batch.duplicates) commit.reply(error, body);
+      for (const { commit } of batch.refused) commit.reply(error, body);
+      for (const waiter of batch.waiters) waiter(error);
+    }
+    for (const commit of this.#ready.splice(0)) commit.reply(error, body);
+    for (const waiter of this.#closing.splice(0)) waiter(error);
+    this.#m.onDropped(this);
+  }
+
+  #hasWork(): boolean {
+    return this.#ready.length > 0 || this.#closing.length > 0 || this.#isDue();
+  }
+
+  #isDue(): boolean {
+    const due = this.kernel.dueAt;
+    return due !== 0 && this.sequencer !== null && Math.max(this.#m.now(), this.kernel.timestamp) >= due;
+  }
+
+  #stage(): void {
+    const kernel = this.kernel;
+    const wantCheckpoint = this.#checkpointDue();
+    const accepted: PendingCommit[] = [];
+    const duplicates: InFlight['duplicates'] = [];
+    const refused: InFlight['refused'] = [];
+    const deletes: Uint8Array[] = [];
+    let firstSeq = -1;
+    let boundary = false;
+    // Without the key nothing can be closed: time stands still for an enclave that is only read.
+    kernel.begin(this.sequencer === null ? 0 : this.#m.now());
+    const most = Math.min(this.#ready.length, MAX_BATCH);
+    let taken = 0;
+    while (taken < most && !boundary) {
+      const commit = this.#ready[taken++] as PendingCommit;
+      const code = kernel.stage(commit.ic, commit.flags | this.quotaFlags);
+      if (code === ACCEPTED) {
+        if (firstSeq < 0) firstSeq = kernel.seq;
+        accepted.push(commit);
+        if (commit.ic[7] === TYPE_DELETE && ((commit.ic[6] as number) & IC_TARGET) !== 0) {
+          deletes.push(commit.ic.slice(216, 248));
+        }
+        boundary = wantCheckpoint && kernel.atBoundary;
+      } else if (code === DUPLICATE) duplicates.push({ commit, seq: kernel.seq });
+      else refused.push({ commit, code, detail: kernel.detail });
+    }
+    if (taken === this.#ready.length) this.#ready.length = 0;
+    else this.#ready.splice(0, taken);
+    const waiters: Waiter[] = [];
+    if (this.#closing.length > 0 && this.#ready.length === 0) {
+      kernel.closeBundle();
+      waiters.push(...this.#closing.splice(0));
+      boundary = wantCheckpoint;
+    }
+    boundary ||= wantCheckpoint && kernel.atBoundary;
+    const hashes = kernel.end();
+    const count = hashes.length / 32;
+    const batch: InFlight = {
+      firstSeq, accepted, duplicates, refused, waiters, deletes, dueAt: kernel.dueAt, checkpoint: boundary,
+      signatures: null, sealed: null, from: null, done: false, exported: null, stagedAt: performance.now(), appendedAt: 0,
+    };
+    this.#batches.push(batch);
+    if (boundary) this.#holding = true;
+    if (count === 0) {
+      batch.signatures = NO_SIGNATURES;
+      this.#seal();
+    } else if (this.sequencer === null) {
+      throw new Error('a kernel without a sequencer key staged an event');
+    } else {
+      this.sequencer.signMany(this.#m.pool, hashes, count, (signatures) => {
+        if (this.#dropped) return;
+        if (signatures === null) return this.drop(UNAVAILABLE);
+        batch.signatures = signatures;
+        this.#seal();
+      });
+    }
+    this.#arm();
+  }
+
+  /** Seals, first in first out, every batch whose signatures are there, and hands it to the log. */
+  #seal(): void {
+    for (const batch of this.#batches) {
+      if (batch.sealed) continue;
+      if (!batch.signatures) return;
+      this.host.sealing = true;
+      const sealed = this.kernel.seal(batch.signatures);
+      this.host.sealing = false;
+      batch.sealed = sealed;
+      batch.from = this.#sealedHead;
+      this.#sealedHead = sealed.head;
+      if (batch.checkpoint) {
+        batch.exported = this.#export(sealed.head);
+        this.#holding = false;
+      }
+      if (sealed.events === 0 && sealed.closings === 0) {
+        batch.done = true;
+        this.#release();
+        if (batch.checkpoint) this.pump();
+        continue;
+      }
+      this.#m.log.append({
+        key: this.key, epoch: this.epoch, expected: batch.from, next: sealed.head, batch: sealed,
+        timestamp: sealed.timestamp, dueAt: batch.dueAt, deletes: batch.deletes,
+        done: (result) => this.#appended(batch, result),
+      });
+      if (batch.checkpoint) this.pump();
+    }
+  }
+
+  #appended(batch: InFlight, result: AppendResult): void {
+    if (this.#dropped) return;
+    const { sealed, from } = batch;
+    if (result !== 'ok' || !sealed || !from) {
+      this.#m.metrics?.appendFailures.inc({ result });
+      return this.drop(result === 'fenced' ? FENCED : UNAVAILABLE);
+    }
+    batch.appendedAt = performance.now();
+    this.#m.metrics?.appendSeconds.observe((batch.appendedAt - batch.stagedAt) / 1000);
+    this.#m.guard.advance({
+      key: this.key, from, to: sealed.head,
+      done: (outcome) => {
+        if (this.#dropped) return;
+        if (outcome !== 'ok') {
+          this.#m.metrics?.guardFailures.inc({ result: outcome });
+          return this.drop(outcome === 'refused' ? FENCED : UNAVAILABLE);
+        }
+        batch.done = true;
+        this.#release();
+        this.pump();
+      },
+    });
+  }
+
+  /** Answers, oldest first, every batch that is durable in log and guard. */
+  #release(): void {
+    for (let batch = this.#batches[0]; batch?.done && batch.sealed; batch = this.#batches[0]) {
+      this.#batches.shift();
+      const { sealed } = batch;
+      this.#released = sealed.head;
+      this.bytes += sealed.skeleton.length + sealed.content.length;
+      const { receipts, offsets } = sealed;
+      const now = performance.now();
+      const { metrics } = this.#m;
+      for (let i = 0; i < batch.accepted.length; i++) {
+        const commit = batch.accepted[i] as PendingCommit;
+        metrics?.commitSeconds.observe((now - commit.arrived) / 1000);
+        commit.reply(0, receipts.subarray(offsets[i], offsets[i + 1]));
+      }
+      for (const { commit, seq } of batch.duplicates) this.#replay(batch, commit, seq);
+      for (const { commit, code, detail } of batch.refused) commit.reply(code, errorBytes(code, detail));
+      if (sealed.events > 0) {
+        metrics?.batchSize.observe(sealed.events);
+        metrics?.guardSeconds.observe((now - batch.appendedAt) / 1000);
+        metrics?.events.inc(sealed.events);
+      }
+      if (sealed.closings > 0) metrics?.bundles.inc(sealed.closings);
+      if (batch.exported) this.#writeCheckpoint(batch.exported, sealed.head, sealed.timestamp);
+      for (const waiter of batch.waiters) waiter(0);
+      this.#m.onReleased(this);
+    }
+  }
+
+  /** A retry: the receipt is in this batch, or the event is in the log. */
+  #replay(batch: InFlight, commit: PendingCommit, seq: number): void {
+    this.#m.metrics?.duplicates.inc();
+    const sealed = batch.sealed;
+    if (sealed && sealed.events > 0 && seq >= sealed.firstSeq) {
+      const i = seq - sealed.firstSeq;
+      return commit.reply(0, sealed.receipts.subarray(sealed.offsets[i], sealed.offsets[i + 1]));
+    }
+    this.#m
+      .receipt(this.key, seq)
+      .then((receipt) => commit.reply(0, receipt))
+      .catch(() => commit.reply(UNAVAILABLE, errorBytes(UNAVAILABLE)));
+  }
+
+  #checkpointDue(): boolean {
+    const since = this.kernel.head().seq - this.#checkpointSeq;
+    return since >= CHECKPOINT_EVENTS && since * CHECKPOINT_BYTES_PER_EVENT >= this.#checkpointBytes;
+  }
+
+  #export(head: Head): Exported {
+    const recentFrom = this.#checkpointSeq + 1;
+    const exported = { base: this.kernel.exportBase(), recent: this.kernel.exportRecents(recentFrom), recentFrom };
+    this.#checkpointSeq = head.seq;
+    this.#checkpointBytes = exported.base.length;
+    return exported;
+  }
+
+  #writeCheckpoint(exported: Exported, head: Head, timestamp: number): void {
+    let recentMaxExp = 0;
+    const view = new DataView(exported.recent.buffer, exported.recent.byteOffset, exported.recent.byteLength);
+    for (let at = 32; at < view.byteLength; at += 48) {
+      recentMaxExp = Math.max(recentMaxExp, Number(view.getBigUint64(at, true)));
+    }
+    this.#m.log
+      .checkpoint(this.key, this.epoch, { head, ...exported, recentMaxExp, timestamp })
+      .catch(() => {
+        // The next one carries all unexpired hashes again, so that none is missing.
+        this.#checkpointSeq = -1;
+        this.#m.metrics?.checkpointFailures.inc();
+      });
+  }
+
+  /** Takes a checkpoint now if it is worth one: called before an idle enclave is evicted. */
+  checkpointBeforeEviction(): void {
+    const head = this.kernel.head();
+    if (head.seq - this.#checkpointSeq < 64 || !this.kernel.atBoundary || !this.idle) return;
+    const exported = this.#export(head);
+    this.#writeCheckpoint(exported, head, this.kernel.timestamp);
+  }
+
+  /** One timer per enclave, for the time at which the open bundle is due. */
+  #arm(): void {
+    const due = this.sequencer === null ? 0 : this.kernel.dueAt;
+    if (due === this.#timerAt) return;
+    if (this.#timer) clearTimeout(this.#timer);
+    this.#timerAt = due;
+    this.#timer = due === 0 ? null : setTimeout(() => {
+      this.#timerAt = 0;
+      this.pump();
+      this.#arm();
+    }, Math.max(1, due - this.#m.now()));
+  }
+}
+

@@ -1,0 +1,241 @@
+import type { Head } from '../../kernel/kernel.ts';
+import { errorNumber } from '../../protocol/errors.ts';
+import type { LogKey } from '../log/enclave-log.ts';
+import { LogDamaged } from '../log/log-errors.ts';
+import type { Signer } from '../signer/signer.ts';
+import { type ActorModules, type ActorState, EnclaveActor } from './actor.ts';
+import { EnclaveRegressed, type HydrateModules, hydrate } from './hydrate.ts';
+import { nameOf } from './name.ts';
+
+const UNAVAILABLE = errorNumber('unavailable');
+const NOT_FOUND = errorNumber('enclave_not_found');
+const REGRESSED = errorNumber('enclave_regressed');
+const OVERLOADED = errorNumber('overloaded');
+
+/** Callers that may wait for one enclave to open. */
+const MAX_OPENING_WAITERS = 8192;
+/** How often sleeping enclaves with a due bundle are looked for, and how many are woken at once. */
+const DUE_EVERY_MS = 500;
+const DUE_AT_ONCE = 64;
+/** How often idle enclaves are looked for. */
+const SWEEP_EVERY_MS = 5000;
+
+export interface EnclavesOptions {
+  /** active enclaves at most (ARCHITECTURE §8: V8 reserves address space for each WASM memory) */
+  readonly maxActive: number;
+  /** bytes of kernel memory that active enclaves may hold together */
+  readonly maxActiveBytes: number;
+  /** an enclave without a request for so long is put to sleep, ms */
+  readonly idleAfter: number;
+  readonly expWindow: number;
+  /** a head so far ahead of the clock raises the alarm, ms */
+  readonly clockSkewAlarm: number;
+}
+
+export type Opened = (actor: EnclaveActor | null, error: number) => void;
+
+export interface EnclavesModules extends Omit<ActorModules, 'onDropped' | 'onReleased'>, Omit<HydrateModules, 'expWindow' | 'log' | 'guard'> {
+  readonly signer: Signer;
+  /** sets quota flags of an actor after each release */
+  readonly onReleased: (actor: EnclaveActor) => void;
+  readonly warn: (fields: object, message: string) => void;
+}
+
+/** The active enclaves of this process: opened on demand, evicted least recently used first. */
+export class Enclaves {
+  readonly #o: EnclavesOptions;
+  readonly #m: EnclavesModules;
+  readonly #actors: ActorModules;
+  /** by raw id (latin1), least recently used first */
+  readonly #active = new Map<string, EnclaveActor>();
+  readonly #opening = new Map<string, Opened[]>();
+  readonly #timers: NodeJS.Timeout[];
+  #closed = false;
+
+  constructor(options: EnclavesOptions, modules: EnclavesModules) {
+    this.#o = options;
+    this.#m = modules;
+    this.#actors = {
+      log: modules.log, guard: modules.guard, pool: modules.pool, metrics: modules.metrics, now: modules.now,
+      receipt: modules.receipt, onReleased: modules.onReleased,
+      onDropped: (actor) => this.#forget(actor),
+    };
+    this.#timers = [
+      setInterval(() => void this.#wakeDue(), DUE_EVERY_MS),
+      setInterval(() => this.#sweep(), SWEEP_EVERY_MS),
+    ];
+  }
+
+  get active(): number {
+    return this.#active.size;
+  }
+
+  get memory(): number {
+    let bytes = 0;
+    for (const actor of this.#active.values()) bytes += actor.kernel.memory;
+    return bytes;
+  }
+
+  /** The actor if the enclave is active. */
+  get(name: string): EnclaveActor | undefined {
+    const actor = this.#active.get(name);
+    if (actor) this.#touch(name, actor);
+    return actor;
+  }
+
+  /** The actor, opened if need be; `enclave_not_found` if there is no such log. */
+  open(enclave: Uint8Array, opened: Opened): void {
+    const name = nameOf(enclave);
+    const actor = this.get(name);
+    if (actor) return opened(actor, 0);
+    if (this.#closed) return opened(null, UNAVAILABLE);
+    const waiting = this.#opening.get(name);
+    if (waiting) {
+      if (waiting.length >= MAX_OPENING_WAITERS) return opened(null, OVERLOADED);
+      waiting.push(opened);
+      return;
+    }
+    this.#opening.set(name, [opened]);
+    void this.#open({ enclave: enclave.slice(), lane: 0 }, name);
+  }
+
+  /** Promise form of `open`, for everything but the hot path. Rejects with the error number. */
+  async actor(enclave: Uint8Array): Promise<EnclaveActor | number> {
+    return new Promise((resolve) => this.open(enclave, (actor, error) => resolve(actor ?? error)));
+  }
+
+  /** Takes a newly created or restored enclave in. */
+  adopt(state: ActorState): EnclaveActor {
+    const actor = new EnclaveActor(state, this.#actors);
+    this.#makeRoom();
+    this.#active.set(actor.name, actor);
+    this.#touch(actor.name, actor);
+    this.#m.onReleased(actor);
+    return actor;
+  }
+
+  /** Puts an idle enclave to sleep at once (restore and recovery replace it). */
+  sleep(enclave: Uint8Array): void {
+    const actor = this.#active.get(nameOf(enclave));
+    actor?.drop(UNAVAILABLE);
+  }
+
+  /** Stops opening, waits until everything in flight is released or `deadline` (ms) is over, takes checkpoints. */
+  async drain(deadline: number): Promise<void> {
+    this.#closed = true;
+    for (const timer of this.#timers) clearInterval(timer);
+    const settled = [...this.#active.values()].map(
+      (actor) => new Promise<void>((resolve) => actor.whenReleased(() => resolve())),
+    );
+    const timeout = AbortSignal.timeout(deadline);
+    await Promise.race([Promise.all(settled), new Promise((resolve) => timeout.addEventListener('abort', resolve))]);
+    for (const actor of [...this.#active.values()]) this.#evict(actor);
+  }
+
+  async #open(key: LogKey, name: string): Promise<void> {
+    let actor: EnclaveActor | null = null;
+    let error = 0;
+    try {
+      const head = await this.#m.log.head(key);
+      if (!head || head.seq < 0) error = await this.#missing(key, head);
+      else actor = this.adopt(await this.#hydrate(key));
+    } catch (cause) {
+      error = this.#explain(key, cause);
+    }
+    const waiting = this.#opening.get(name) ?? [];
+    this.#opening.delete(name);
+    for (const opened of waiting) opened(actor, error);
+    actor?.pump();
+  }
+
+  /** No events in the log: unknown, unless something was released once. */
+  async #missing(key: LogKey, _head: Head | null): Promise<number> {
+    const row = await this.#m.guard.read(key);
+    return row && row.seq >= 0 ? this.#regressed(key, 'its log is empty') : NOT_FOUND;
+  }
+
+  async #hydrate(key: LogKey): Promise<ActorState> {
+    const started = performance.now();
+    const found = this.#m.signer.lookup(key.enclave);
+    const sequencer = found?.key ?? null;
+    const params = {
+      enclave: key.enclave, lane: key.lane, expWindow: this.#o.expWindow,
+      ...(sequencer ? { sequencer: sequencer.public } : {}),
+      ...(found?.provisioned ? { provisioned: found.creator ? { creator: found.creator } : {} } : {}),
+    };
+    const state = await hydrate(key, sequencer, params, { ...this.#m, expWindow: this.#o.expWindow });
+    const ahead = state.kernel.timestamp - this.#m.now();
+    if (ahead > this.#o.clockSkewAlarm) {
+      this.#m.metrics?.clockSkew.inc();
+      this.#m.warn({ aheadMs: ahead }, 'an enclave is ahead of this clock: check the time of this machine');
+    }
+    this.#m.metrics?.hydrateSeconds.observe((performance.now() - started) / 1000);
+    return state;
+  }
+
+  #explain(key: LogKey, cause: unknown): number {
+    if (cause instanceof EnclaveRegressed) return this.#regressed(key, cause.why);
+    this.#m.metrics?.openFailures.inc();
+    const damaged = cause instanceof LogDamaged;
+    this.#m.warn(
+      { enclave: Buffer.from(key.enclave).toString('hex'), error: cause instanceof Error ? cause.message : String(cause) },
+      damaged ? 'the log of an enclave is damaged: `enc admin recover` puts it back from a copy' : 'an enclave could not be opened',
+    );
+    return damaged ? REGRESSED : UNAVAILABLE;
+  }
+
+  #regressed(key: LogKey, why: string): number {
+    this.#m.metrics?.regressed.inc();
+    this.#m.warn({ enclave: Buffer.from(key.enclave).toString('hex'), why }, 'enclave regressed: `enc admin recover` puts it back from a copy');
+    return REGRESSED;
+  }
+
+  #touch(name: string, actor: EnclaveActor): void {
+    const now = performance.now();
+    // Moving an entry to the end for every commit would cost more than the order is worth.
+    if (now - actor.lastUsed < 1000 && actor.lastUsed !== 0) return;
+    actor.lastUsed = now;
+    this.#active.delete(name);
+    this.#active.set(name, actor);
+  }
+
+  #forget(actor: EnclaveActor): void {
+    if (this.#active.get(actor.name) === actor) this.#active.delete(actor.name);
+    this.#m.log.release(actor.key);
+  }
+
+  #evict(actor: EnclaveActor): void {
+    actor.checkpointBeforeEviction();
+    actor.drop(UNAVAILABLE);
+    this.#m.metrics?.evictions.inc();
+  }
+
+  #makeRoom(): void {
+    if (this.#active.size < this.#o.maxActive) return;
+    for (const actor of this.#active.values()) {
+      if (!actor.idle) continue;
+      this.#evict(actor);
+      if (this.#active.size < this.#o.maxActive) return;
+    }
+  }
+
+  #sweep(): void {
+    const before = performance.now() - this.#o.idleAfter;
+    let over = this.memory - this.#o.maxActiveBytes;
+    for (const actor of this.#active.values()) {
+      if (actor.lastUsed >= before && over <= 0) break;
+      if (!actor.idle) continue;
+      over -= actor.kernel.memory;
+      this.#evict(actor);
+    }
+  }
+
+  /** Opens enclaves that sleep with a bundle that is due; opening stages the closing. */
+  async #wakeDue(): Promise<void> {
+    const due = await this.#m.log.due(this.#m.now(), DUE_AT_ONCE).catch(() => []);
+    for (const { key } of due) {
+      const name = nameOf(key.enclave);
+      if (!this.#active.has(name)) this.open(key.enclave, (actor) => actor?.pump());
+    }
+  }
+}

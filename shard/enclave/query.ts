@@ -1,0 +1,141 @@
+import type { FastifyReply } from 'fastify';
+import { type Inspector, REQUEST_PULL, TYPES } from '../../kernel/kernel.ts';
+import { errorNumber } from '../../protocol/errors.ts';
+import type { EnclaveLog } from '../log/enclave-log.ts';
+import { EnclaveActor } from './actor.ts';
+import { errorBytes } from './answers.ts';
+import type { Enclaves } from './enclaves.ts';
+import { storedMeta } from './hydrate.ts';
+import { queryPlan } from './query-plan.ts';
+import { released } from './reads.ts';
+import { JSON_TYPE, send } from '../api/answer.ts';
+import type { ShardMetrics } from '../metrics.ts';
+
+const TYPE_UPDATE = TYPES.indexOf('Update');
+const TYPE_DELETE = TYPES.indexOf('Delete');
+const UNAVAILABLE = errorNumber('unavailable');
+
+/** A scan gives way to commits after this long, ms. */
+const SLICE_MS = 2;
+/** Answers larger than this are streamed as they grow. */
+const CHUNK_BYTES = 256 * 1024;
+
+export interface QueriesModules {
+  readonly enclaves: Enclaves;
+  readonly log: EnclaveLog;
+  readonly inspector: Inspector;
+  readonly metrics: ShardMetrics | null;
+  readonly now: () => number;
+}
+
+/** Query and Pull (PROTOCOL §9): candidates from the log's indexes, decided one by one in the kernel, streamed. */
+export class Queries {
+  readonly #m: QueriesModules;
+
+  constructor(modules: QueriesModules) {
+    this.#m = modules;
+  }
+
+  /** `request`: an inspected Query or Pull without an error of its own. */
+  async answer(request: Uint8Array, reply: FastifyReply): Promise<void> {
+    const fail = (code: number) => send(reply, code, errorBytes(code), this.#m.metrics);
+    const actor = await this.#m.enclaves.actor(request.subarray(8, 40));
+    if (!(actor instanceof EnclaveActor)) return fail(actor);
+    actor.pump();
+    const refused = actor.kernel.openQuery(request, this.#m.now());
+    const lost = await released(actor);
+    if (lost !== 0 || refused !== 0) return fail(lost || refused);
+    const head = actor.released;
+    const writer = new ResponseWriter(reply);
+    const ended = await this.#scan(actor, request, head.seq, writer);
+    if (ended !== 0) return writer.started ? void reply.raw.destroy() : fail(ended);
+    writer.end(request[6] === REQUEST_PULL ? `],"head":${head.seq}}` : ']}');
+  }
+
+  /** 0, or the error that ended it. */
+  async #scan(actor: EnclaveActor, request: Uint8Array, last: number, writer: ResponseWriter): Promise<number> {
+    const { plan, limit } = await queryPlan(request, last, (time) => this.#m.log.seqAtTime(actor.key, time));
+    let sliceEnds = performance.now() + SLICE_MS;
+    let found = 0;
+    for (const seq of this.#m.log.candidates(actor.key, plan)) {
+      if (performance.now() > sliceEnds) {
+        const stop = await this.#pause(actor, writer);
+        if (stop !== 0) return stop;
+        sliceEnds = performance.now() + SLICE_MS;
+      }
+      if (seq < 0) continue;
+      const stored = this.#m.log.recordNow(actor.key, seq) ?? (await this.#m.log.record(actor.key, seq));
+      if (!stored) return UNAVAILABLE;
+      const type = stored.record[6];
+      if (type === TYPE_UPDATE || type === TYPE_DELETE) await this.#fetchTarget(actor, stored.record.slice(304, 336), last);
+      const event = actor.kernel.select(request, stored.record, stored.content);
+      if (!event) continue;
+      writer.event(event);
+      if (++found === limit) break;
+    }
+    return released(actor);
+  }
+
+  /** Lets commits through and the socket drain. What was decided on state that is lost must not leave. */
+  async #pause(actor: EnclaveActor, writer: ResponseWriter): Promise<number> {
+    const lost = await released(actor);
+    if (lost !== 0) return lost;
+    await writer.drain();
+    await new Promise(setImmediate);
+    return writer.gone ? UNAVAILABLE : 0;
+  }
+
+  async #fetchTarget(actor: EnclaveActor, id: Uint8Array, last: number): Promise<void> {
+    if (actor.host.knows(id)) return;
+    const meta = await storedMeta(actor.key, id, last, this.#m.log);
+    if (meta) actor.host.remember(id, meta);
+  }
+}
+
+/** Collects a small answer whole, and streams a large one no faster than its reader reads. */
+class ResponseWriter {
+  readonly #reply: FastifyReply;
+  #parts: Uint8Array[] = [Buffer.from('{"type":"Response","events":[')];
+  #size = 0;
+  #events = 0;
+  started = false;
+
+  constructor(reply: FastifyReply) {
+    this.#reply = reply;
+  }
+
+  get gone(): boolean {
+    return this.#reply.raw.destroyed;
+  }
+
+  /** `json` is copied: it is a view into the kernel's memory. */
+  event(json: Uint8Array): void {
+    if (this.#events++ > 0) this.#parts.push(COMMA);
+    this.#parts.push(json.slice());
+    this.#size += json.length;
+  }
+
+  /** Sends what has been collected, if it is much, and waits until the socket has room. */
+  async drain(): Promise<void> {
+    if (this.#size < CHUNK_BYTES || this.gone) return;
+    const { raw } = this.#reply;
+    if (!this.started) {
+      this.started = true;
+      this.#reply.hijack();
+      raw.writeHead(200, { 'content-type': JSON_TYPE });
+    }
+    const room = raw.write(Buffer.concat(this.#parts));
+    this.#parts = [];
+    this.#size = 0;
+    if (!room) await new Promise<void>((resolve) => raw.once('drain', resolve).once('close', resolve));
+  }
+
+  end(text: string): void {
+    this.#parts.push(Buffer.from(text));
+    const body = Buffer.concat(this.#parts);
+    if (this.started) this.#reply.raw.end(body);
+    else this.#reply.header('content-type', JSON_TYPE).send(body);
+  }
+}
+
+const COMMA = Buffer.from(',');

@@ -1,0 +1,51 @@
+import pino from 'pino';
+import manifest from '../package.json' with { type: 'json' };
+import { makeConfig } from './config/config.ts';
+import { ConfigError, readEnv } from './config/env.ts';
+import { readSecrets } from './config/secrets.ts';
+import { type RunningShard, startShard } from './shard.ts';
+
+/** Exit codes: 0 drained, 1 could not start or had to stop, 2 wrong settings. */
+async function main(): Promise<void> {
+  const read = readEnv(process.env, process.argv.slice(2));
+  if (read.kind === 'help') return void process.stdout.write(read.text);
+  const config = makeConfig(read.raw);
+  const secrets = readSecrets(process.env);
+  const logger = pino({ level: config.logLevel, base: null }, pino.destination({ dest: 2, sync: false }));
+  if (secrets.advice) logger.warn(secrets.advice);
+  const shard = await startShard(config, secrets.adminToken, {
+    logger,
+    version: manifest.version,
+    onFatal: (reason) => {
+      // Going on could mean acknowledging what is not on disk. A restart replays what is.
+      process.stderr.write(`enc-node: ${reason}; stopping\n`);
+      process.exit(1);
+    },
+  });
+  stopOnSignal(shard, logger);
+  if (shard.operatorUrl) process.stdout.write(`operator port on ${shard.operatorUrl}\n`);
+  process.stdout.write(`listening on ${shard.url}\n`);
+}
+
+function stopOnSignal(shard: RunningShard, logger: pino.Logger): void {
+  let stopping = false;
+  const stop = (signal: string): void => {
+    if (stopping) process.exit(1); // a second signal means now
+    stopping = true;
+    logger.info({ signal }, 'draining');
+    shard.stop().then(
+      () => process.exit(0),
+      (error: unknown) => {
+        process.stderr.write(`enc-node: did not stop cleanly: ${error instanceof Error ? error.message : String(error)}\n`);
+        process.exit(1);
+      },
+    );
+  };
+  process.on('SIGTERM', stop);
+  process.on('SIGINT', stop);
+}
+
+main().catch((error: unknown) => {
+  process.stderr.write(`enc-node: ${error instanceof Error ? error.message : String(error)}\n`);
+  process.exit(error instanceof ConfigError ? 2 : 1);
+});
