@@ -1,9 +1,10 @@
 import { RECORD_CLOSING } from '../../../kernel/kernel.ts';
-import { readInt, writeInt } from './bytes.ts';
+import { readInt, writeInt } from '../bytes.ts';
 import { encodeClosing } from './closing-row.ts';
 import { eachRecord, ENTRY_HEADER, placeContent, sealEntryRow } from './entry-row.ts';
 import { eraseJournalKey } from './erase-journal.ts';
-import { checkHeadRow, CONDITION_AT, CONDITION_BYTES, HEAD_BYTES, HEAD_ROW, sealHeadRow } from './head-row.ts';
+import { HEAD_BYTES } from '../head-bytes.ts';
+import { checkHeadRow, CONDITION_AT, CONDITION_BYTES, HEAD_ROW, sealHeadRow } from './head-row.ts';
 import { entryKey, KEY_PREFIX, numberKey } from './row-keys.ts';
 import { getRow } from './store.ts';
 import { journalOverwrite, moveDue, PRESENT, put, type Transaction } from './transaction.ts';

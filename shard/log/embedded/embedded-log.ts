@@ -19,7 +19,7 @@ import { CheckpointStore } from './checkpoint-store.ts';
 import { ContentReader } from './content-reader.ts';
 import { Eraser } from './eraser.ts';
 import { foldHead } from './fold-head.ts';
-import { sameHead } from './head-row.ts';
+import { sameHead } from '../head-bytes.ts';
 import { IndexReader } from './index-reader.ts';
 import { LogReader } from './log-reader.ts';
 import { RecordCache } from './record-cache.ts';

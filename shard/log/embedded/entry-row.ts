@@ -2,8 +2,8 @@ import { crc32 } from 'node:zlib';
 import { FORMAT_VERSION, IC_ERASED, RECORD_EVENT, RULES_VERSION, type Head } from '../../../kernel/kernel.ts';
 import type { LogKey } from '../enclave-log.ts';
 import { LogDamaged, LogFormat } from '../log-errors.ts';
-import { padded, readInt, writeInt } from './bytes.ts';
-import { HEAD_BYTES, readHead, writeHead } from './head-row.ts';
+import { padded, readInt, writeInt } from '../bytes.ts';
+import { HEAD_BYTES, readHead, writeHead } from '../head-bytes.ts';
 import { entryKeySeq, keyOf } from './row-keys.ts';
 
 /**

@@ -1,4 +1,4 @@
-import { readInt, writeInt } from './bytes.ts';
+import { readInt, writeInt } from '../bytes.ts';
 import type { ContentPlace } from './entry-row.ts';
 import { KEY_PREFIX } from './row-keys.ts';
 

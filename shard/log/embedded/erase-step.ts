@@ -1,5 +1,5 @@
 import { IC_ERASED } from '../../../kernel/kernel.ts';
-import { asBuffer } from './bytes.ts';
+import { asBuffer } from '../bytes.ts';
 import { contentOffsets, decodeEntry, type Hole, rewriteEntry } from './entry-row.ts';
 import { findEntryRow } from './find-entry.ts';
 import { getRow } from './store.ts';

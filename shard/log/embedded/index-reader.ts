@@ -1,5 +1,5 @@
 import type { Batch, CandidatePlan, LogKey } from '../enclave-log.ts';
-import { asBuffer } from './bytes.ts';
+import { asBuffer } from '../bytes.ts';
 import type { LogReader } from './log-reader.ts';
 import type { RecordCache } from './record-cache.ts';
 import type { Store } from './store.ts';

@@ -1,7 +1,7 @@
 import { RECORD_CLOSING, RECORD_EVENT, type Head } from '../../../kernel/kernel.ts';
 import type { Batch, LogKey } from '../enclave-log.ts';
 import { LogDamaged } from '../log-errors.ts';
-import { readInt, readKeyInt } from './bytes.ts';
+import { readInt, readKeyInt } from '../bytes.ts';
 import { decodeClosing } from './closing-row.ts';
 import type { ContentReader } from './content-reader.ts';
 import { decodeEntry, eachRecord, type Entry, entryBefore } from './entry-row.ts';

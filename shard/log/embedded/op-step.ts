@@ -1,6 +1,7 @@
-import { asBuffer, readInt, writeInt } from './bytes.ts';
+import { asBuffer, readInt, writeInt } from '../bytes.ts';
 import { eraseStep } from './erase-step.ts';
-import { checkHeadRow, emptyHead, HEAD_ROW, sealHeadRow, writeEpoch, writeHead } from './head-row.ts';
+import { emptyHead, writeHead } from '../head-bytes.ts';
+import { checkHeadRow, HEAD_ROW, sealHeadRow, writeEpoch } from './head-row.ts';
 import { replaceStep } from './replace-step.ts';
 import { getRow } from './store.ts';
 import { headRow, ownedBy, put, remove, type Transaction } from './transaction.ts';

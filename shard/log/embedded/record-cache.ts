@@ -1,6 +1,6 @@
 import type { LogKey, StoredEvent } from '../enclave-log.ts';
 import { LogDamaged } from '../log-errors.ts';
-import { readInt } from './bytes.ts';
+import { readInt } from '../bytes.ts';
 import type { ContentReader } from './content-reader.ts';
 import { contentOffsets, type Entry } from './entry-row.ts';
 import type { LogReader } from './log-reader.ts';

@@ -1,10 +1,11 @@
 import { RECORD_EVENT } from '../../../kernel/kernel.ts';
 import { appendStep } from './append-step.ts';
-import { asBuffer, readInt, writeInt } from './bytes.ts';
+import { asBuffer, readInt, writeInt } from '../bytes.ts';
 import { type ContentPlace, contentOffsets, decodeEntry, eachRecord, type Entry, entryAfter, entryBefore, type Hole, rewriteEntry, sealEntryRow } from './entry-row.ts';
 import { entriesBackwards, positionOf } from './find-entry.ts';
 import { foldHead, offsetOfHead } from './fold-head.ts';
-import { emptyHead, HEAD_BYTES, sameHead, sealHeadRow, writeHead } from './head-row.ts';
+import { emptyHead, HEAD_BYTES, sameHead, writeHead } from '../head-bytes.ts';
+import { sealHeadRow } from './head-row.ts';
 import { numberKey } from './row-keys.ts';
 import type { Store } from './store.ts';
 import { headRow, journalOverwrite, keysFrom, moveDue, ownedBy, put, remove, type Transaction, zeroHoles } from './transaction.ts';

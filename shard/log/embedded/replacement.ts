@@ -1,6 +1,6 @@
 import { IC_TARGET, RECORD_EVENT, TYPES, type Head } from '../../../kernel/kernel.ts';
 import type { Append, Batch, Epoch, LogKey } from '../enclave-log.ts';
-import { asBuffer, readInt } from './bytes.ts';
+import { asBuffer, readInt } from '../bytes.ts';
 import { eachRecord } from './entry-row.ts';
 import { foldHead } from './fold-head.ts';
 import { packAppend, packedSize } from './writer-messages.ts';

@@ -1,5 +1,5 @@
 import type { Epoch } from '../enclave-log.ts';
-import { readInt } from './bytes.ts';
+import { readInt } from '../bytes.ts';
 import type { ContentPlace, Hole } from './entry-row.ts';
 import { overwriteJournalKey, overwriteJournalValue } from './erase-journal.ts';
 import { checkHeadRow } from './head-row.ts';

@@ -1,6 +1,6 @@
 import { Worker } from 'node:worker_threads';
 import type { Append, AppendResult } from '../enclave-log.ts';
-import { asBuffer } from './bytes.ts';
+import { asBuffer } from '../bytes.ts';
 import { CODE_UNKNOWN, type FromWriter, packAppend, packedSize, RESULTS, type ToWriter, type WriteOp } from './writer-messages.ts';
 
 /** Bytes of one group at most: what waits beyond goes into the next one. */

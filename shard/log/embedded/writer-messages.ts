@@ -1,6 +1,7 @@
 import type { Append, AppendResult, Epoch } from '../enclave-log.ts';
-import { asBuffer, padded, writeInt } from './bytes.ts';
-import { HEAD_BYTES, writeEpoch, writeHead } from './head-row.ts';
+import { asBuffer, padded, writeInt } from '../bytes.ts';
+import { HEAD_BYTES, writeHead } from '../head-bytes.ts';
+import { writeEpoch } from './head-row.ts';
 import { entrySize, ENTRY_HEADER, writeEntryFields } from './entry-row.ts';
 import type { Head } from '../../../kernel/kernel.ts';
 

@@ -2,7 +2,7 @@ import { parentPort, workerData } from 'node:worker_threads';
 import { randomBytes } from 'node:crypto';
 import { join } from 'node:path';
 import { appendStep } from './append-step.ts';
-import { asBuffer, readInt, writeInt } from './bytes.ts';
+import { asBuffer, readInt, writeInt } from '../bytes.ts';
 import { CONTENT_FILE_BYTES, ContentWriter, SyncFailed } from './content-writer.ts';
 import type { ContentPlace } from './entry-row.ts';
 import { JOURNAL_BYTES, overwriteJournalKey, readOverwriteJournal } from './erase-journal.ts';
@@ -67,9 +67,9 @@ export class LogWriter {
       try {
         this.#overwrite(tx.overwrite);
       } catch (error) {
-        // The journal keeps it: it is done at the next start.
-        answers.length = 1;
-        if (this.#failed(error)) answers[0] = { kind: 'done', codes, error: String(error), fatal: true };
+        // The group is durable all the same, and the journal has the erasure done at the next start.
+        this.#dead = true;
+        return [{ kind: 'done', codes, error: String(error), fatal: true }];
       }
     }
     return answers;
@@ -141,9 +141,14 @@ export class LogWriter {
   #overwrite(places: readonly ContentPlace[]): void {
     if (places.length === 0) return;
     this.#contents.erase(places);
-    this.#store.root.transactionSync(() => {
-      for (const place of places) this.#store.erasures.removeSync(overwriteJournalKey(place));
-    });
+    try {
+      this.#store.root.transactionSync(() => {
+        for (const place of places) this.#store.erasures.removeSync(overwriteJournalKey(place));
+      });
+    } catch (error) {
+      // On a full disk the rows stay, and the next start overwrites once more.
+      if (this.#failed(error)) throw error;
+    }
   }
 
   #ends(): Map<number, number> {

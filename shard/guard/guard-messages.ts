@@ -1,0 +1,15 @@
+/** One call in a group's buffer: enclave32 be32 lane, u8 1 = create, 3 zero, head expected (80), new head (80). */
+export const GUARD_CALL = 200;
+
+export const GUARD_OK = 0;
+export const GUARD_REFUSED = 1;
+export const GUARD_UNKNOWN = 2;
+export const GUARD_RESULTS = ['ok', 'refused', 'unknown'] as const;
+export type GuardResult = (typeof GUARD_RESULTS)[number];
+
+export type ToGuardWriter = { readonly kind: 'group'; readonly packed: ArrayBuffer } | { readonly kind: 'close' };
+
+export type FromGuardWriter =
+  | { readonly kind: 'started'; readonly error: string | null }
+  | { readonly kind: 'done'; readonly codes: Uint8Array; readonly error: string | null; readonly fatal: boolean }
+  | { readonly kind: 'closed' };
