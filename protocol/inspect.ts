@@ -115,7 +115,7 @@ export function typeNumber(type: string): number {
 const TARGETED: ReadonlySet<string> = new Set(['Update', 'Delete', 'Move', 'Grant', 'Revoke', 'Transfer']);
 
 /** What an IC calls target: an event id or identity, of a Manifest its key seed; null if the content has none. */
-function targetOf(commit: Commit): Uint8Array | null {
+export function targetOf(commit: Pick<Commit, 'type' | 'from' | 'content' | 'content_hash' | 'tags'>): Uint8Array | null {
   const { type, content } = commit;
   if (type === 'Manifest') return commit.content_hash === undefined ? keySeed(unhex(commit.from), content, commit.tags ?? []) : null;
   if (!TARGETED.has(type) || !isObject(content)) return null;

@@ -139,8 +139,8 @@ function predefined(state: State, commit: Candidate, content: PredefinedContent,
       if (error !== null) return refuse(error);
       if (content.type === 'Pause') return { ok: true, state: withStatus(state, 'paused') };
       if (content.type === 'Resume') return { ok: true, state: withStatus(state, 'active') };
-      if (content.type === 'Terminate') return { ok: true, state: withStatus(state, 'terminated') };
-      return { ok: true, state: { ...withStatus(state, 'migrated'), newSequencer: unhex(content.newSequencer) } };
+      if (content.type === 'Migrate') return { ok: true, state: { ...withStatus(state, 'migrated'), newSequencer: unhex(content.newSequencer) } };
+      return { ok: true, state: withStatus(state, 'terminated') };
     }
   }
 }

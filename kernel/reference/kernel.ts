@@ -1,15 +1,15 @@
 import {
   ACCEPTED, DUPLICATE, type EnclaveParams, type Head, IC_ECDSA, IC_ENCLAVE_OK, IC_ERASED, IC_HASH_OK, type Kernel, type KernelHost,
-  type ReadResult, type SealedBatch, STAGE_ADMIN, STAGE_FORGED, STAGE_FULL, STAGE_VERIFIED, TYPE_CUSTOM,
+  type ReadResult, REQUEST_PULL, REQUEST_QUERY, type SealedBatch, STAGE_ADMIN, STAGE_FORGED, STAGE_FULL, STAGE_VERIFIED, TYPE_CUSTOM,
 } from '../kernel.ts';
 import { concat, equalBytes, utf8 } from '../../protocol/bytes.ts';
 import { type ErrorCode, errorNumber } from '../../protocol/errors.ts';
-import { decodeFilter } from '../../protocol/filter.ts';
 import { matchesFilter } from '../../protocol/filter-match.ts';
 import { eventHash } from '../../protocol/hash.ts';
 import { toHex } from '../../protocol/hex.ts';
 import { mayReadAnything } from '../../protocol/read-rules.ts';
 import { eventOf, type InspectedCommit, readCommitRecord, readEventRecord } from '../../protocol/records.ts';
+import { readRequest } from '../../protocol/requests.ts';
 import type { TargetEvent } from '../../protocol/rules-target.ts';
 import { statusRefusal } from '../../protocol/rules-lifecycle.ts';
 import { type Smt, smtLeaves, smtRoot } from '../../protocol/smt.ts';
@@ -19,7 +19,6 @@ import type { ClosingItem, Item } from './items.ts';
 import { readAnswer, sessionError } from './reads.ts';
 import { Recents, sameKey } from './recents.ts';
 import { replayRecords } from './replay.ts';
-import { readRequest } from './request.ts';
 import { BatchBuilder, SealedLog, type SignHead } from './sealed-log.ts';
 import { eventStatus, isDeleted, readerOf, type State } from './state.ts';
 import { eventMeta, isReadable } from './visible.ts';
@@ -390,16 +389,17 @@ export class ReferenceKernel implements Kernel {
     if (this.state === null || this.log.seq < 0) return errorNumber('enclave_not_found');
     const session = sessionError(this.host, this.state, request, now);
     if (session !== null) return errorNumber(session);
-    return mayReadAnything(this.state.manifest, readerOf(this.state, request.from), request.pull) ? 0 : errorNumber('forbidden');
+    return mayReadAnything(this.state.manifest, readerOf(this.state, request.from), request.kind === REQUEST_PULL) ? 0 : errorNumber('forbidden');
   }
 
   select(bytes: Uint8Array, record: Uint8Array, content: Uint8Array): Uint8Array | null {
     const { state } = this;
     if (state === null) return null;
     const request = readRequest(bytes);
+    if (request.kind !== REQUEST_QUERY && request.kind !== REQUEST_PULL) throw new RangeError('select answers Query and Pull');
     const event = readEventRecord(record);
-    if (!matchesFilter(decodeFilter(request.payload), event)) return null;
-    if (!isReadable(state, this.host, request.from, event, content, request.pull)) return null;
+    if (!matchesFilter(request.filter, event)) return null;
+    if (!isReadable(state, this.host, request.from, event, content, request.kind === REQUEST_PULL)) return null;
     const isContent = event.typeNumber === TYPE_CUSTOM;
     const deleted = isDeleted(state, isContent ? event.id : event.target) && (isContent || event.type === 'Update');
     const shown = record.slice();

@@ -8,12 +8,12 @@ import { assemble, consistencyPlan, type CtPlan, inclusionPlan } from '../../pro
 import { type ErrorCode, errorNumber } from '../../protocol/errors.ts';
 import { type EnclaveId, hex32, hex64, toHex } from '../../protocol/hex.ts';
 import { mayRead, mayReadAnything, readsEverything } from '../../protocol/read-rules.ts';
-import { type ClosingRecord, readClosingRecord, readEventRecord } from '../../protocol/records.ts';
+import { type ClosingRecord, getI64, readClosingRecord, readEventRecord } from '../../protocol/records.ts';
+import { readRequest, type Request } from '../../protocol/requests.ts';
 import { checkSession } from '../../protocol/session.ts';
 import { type Smt, smtProofMembers, smtProve, smtRoot } from '../../protocol/smt.ts';
-import { decodeKvKey, type Namespace, NAMESPACE_KV, NAMESPACE_RBAC, NAMESPACE_STATUS, smtKey } from '../../protocol/smt-keys.ts';
+import { decodeKvKey, NAMESPACE_KV, NAMESPACE_RBAC, NAMESPACE_STATUS, smtKey } from '../../protocol/smt-keys.ts';
 import { sthJson } from '../../protocol/sth.ts';
-import { BY_ID, BY_LEAF, readKeys, readPlace, readRequest, readSpan, type Request } from './request.ts';
 import type { SealedLog } from './sealed-log.ts';
 import { readerOf, type State } from './state.ts';
 import { eventMeta, isReadable } from './visible.ts';
@@ -35,6 +35,12 @@ export interface ReadView {
   /** as sealed */
   readonly log: SealedLog;
 }
+
+/** Where an inspected request's payload begins. */
+const HEAD = 144;
+
+type ProofRequest = Extract<Request, { kind: typeof REQUEST_INCLUSION | typeof REQUEST_BUNDLE }>;
+type StateRequest = Extract<Request, { kind: typeof REQUEST_STATE | typeof REQUEST_STATE_BATCH }>;
 
 class Stop extends Error {
   readonly result: ReadResult;
@@ -58,7 +64,7 @@ export function readAnswer(view: ReadView, bytes: Uint8Array, now: number, answe
     return answers.slice(used - needs.length, used);
   };
   try {
-    return { kind: 'json', bytes: utf8(answer(view, readRequest(bytes), now, ask)) };
+    return { kind: 'json', bytes: utf8(answer(view, bytes, now, ask)) };
   } catch (stop) {
     if (stop instanceof Stop) return stop.result;
     throw stop;
@@ -74,11 +80,12 @@ export function sessionError(host: KernelHost, state: State, request: Request, n
   return checkSession(request.session, request.from, state.sequencer, now, verifier);
 }
 
-function answer(view: ReadView, request: Request, now: number, ask: Ask): string {
+function answer(view: ReadView, bytes: Uint8Array, now: number, ask: Ask): string {
   if (view.log.seq < 0) fail('enclave_not_found');
+  if (bytes[6] === REQUEST_STH) return treeHead(view);
+  if (bytes[6] === REQUEST_CONSISTENCY) return consistency(view, bytes, ask);
+  const request = readRequest(bytes);
   if (request.kind === REQUEST_INFO) return info(view);
-  if (request.kind === REQUEST_STH) return treeHead(view);
-  if (request.kind === REQUEST_CONSISTENCY) return consistency(view, request, ask);
   const session = sessionError(view.host, view.state, request, now);
   if (session !== null) fail(session);
   switch (request.kind) {
@@ -90,7 +97,7 @@ function answer(view: ReadView, request: Request, now: number, ask: Ask): string
     case REQUEST_STATE_BATCH:
       return stateProofs(view, request, ask);
     default:
-      return fail('invalid_commit');
+      throw new RangeError('not a request that read answers');
   }
 }
 
@@ -111,10 +118,10 @@ function treeHead({ enclave, log }: ReadView): string {
 }
 
 /** Without `from` the empty tree, without `to` the latest head. */
-function consistency({ log }: ReadView, request: Request, ask: Ask): string {
-  const span = readSpan(request.payload);
-  const from = Math.max(span.from, 0);
-  const to = span.to < 0 ? log.ct.size : span.to;
+function consistency({ log }: ReadView, bytes: Uint8Array, ask: Ask): string {
+  const payload = viewOf(bytes.subarray(HEAD));
+  const from = Math.max(getI64(payload, 0), 0);
+  const to = getI64(payload, 8) < 0 ? log.ct.size : getI64(payload, 8);
   if (from > to) fail('invalid_filter');
   if (to > log.ct.size) fail('bundle_open');
   return `{"ts1":${from},"ts2":${to},"p":${hexList(nodesOf(consistencyPlan(from, to), ask))}}`;
@@ -130,10 +137,10 @@ function hexList(hashes: readonly Uint8Array[]): string {
   return `[${hashes.map((hash) => `"${toHex(hash)}"`).join(',')}]`;
 }
 
-function inclusion(view: ReadView, request: Request, ask: Ask): string {
-  const place = readPlace(request.payload);
-  const closing = place.by === BY_LEAF ? closingByLeaf(view, request, place.number, ask) : closingOfEvent(view, request, ask).closing;
-  const ts = place.ts < 0 ? view.log.ct.size : place.ts;
+function inclusion(view: ReadView, request: ProofRequest, ask: Ask): string {
+  const { by } = request;
+  const closing = by.by === 'leaf_index' ? closingByLeaf(view, request, by.n, ask) : closingOfEvent(view, request, ask).closing;
+  const ts = request.ts ?? view.log.ct.size;
   if (ts > view.log.ct.size) fail('bundle_open');
   if (ts <= closing.index) fail('invalid_filter');
   const path = nodesOf(inclusionPlan(closing.index, ts), ask);
@@ -143,17 +150,17 @@ function inclusion(view: ReadView, request: Request, ask: Ask): string {
   );
 }
 
-function closingByLeaf(view: ReadView, request: Request, index: number, ask: Ask): ClosingRecord {
+function closingByLeaf(view: ReadView, request: ProofRequest, index: number, ask: Ask): ClosingRecord {
   if (!mayReadAnything(view.state.manifest, readerOf(view.state, request.from))) fail('forbidden');
   if (index >= view.log.ct.size) fail('bundle_open');
   const [record] = ask([{ kind: 2, a: index, b: 0 }]);
   return record === undefined || record.length === 0 ? fail('bundle_open') : readClosingRecord(record);
 }
 
-/** The closed bundle of the event that a request names, if its author may read that event. */
-function closingOfEvent(view: ReadView, request: Request, ask: Ask): { seq: number; closing: ClosingRecord } {
-  const place = readPlace(request.payload);
-  const seq = place.by === BY_ID ? (eventMeta(view.host, place.id)?.seq ?? -1) : place.number;
+/** The closed bundle of the event that a request names, if the asker may read that event. */
+function closingOfEvent(view: ReadView, request: ProofRequest, ask: Ask): { seq: number; closing: ClosingRecord } {
+  const { by } = request;
+  const seq = by.by === 'id' ? (eventMeta(view.host, by.id)?.seq ?? -1) : by.n;
   const [stored] = seq < 0 || seq > view.log.seq ? [] : ask([{ kind: 4, a: seq, b: 0 }]);
   if (stored === undefined || stored.length === 0) {
     return fail(readsEverything(view.state.manifest, readerOf(view.state, request.from)) ? 'event_not_found' : 'forbidden');
@@ -171,7 +178,7 @@ function readableEvent(view: ReadView, request: Request, stored: Uint8Array): bo
   return isReadable(view.state, view.host, request.from, event, stored.subarray(length), false);
 }
 
-function bundle(view: ReadView, request: Request, ask: Ask): string {
+function bundle(view: ReadView, request: ProofRequest, ask: Ask): string {
   const { seq, closing } = closingOfEvent(view, request, ask);
   const [packed = new Uint8Array(0)] = ask([{ kind: 3, a: closing.firstSeq, b: closing.size }]);
   const ids = Array.from({ length: closing.size }, (_, i) => packed.subarray(32 * i, 32 * i + 32));
@@ -182,8 +189,8 @@ function bundle(view: ReadView, request: Request, ask: Ask): string {
   );
 }
 
-function stateProofs(view: ReadView, request: Request, ask: Ask): string {
-  const { namespace, keys } = readKeys(request.payload);
+function stateProofs(view: ReadView, request: StateRequest, ask: Ask): string {
+  const { namespace, keys } = request;
   for (const key of keys) if (!wellFormed(namespace, key)) fail('invalid_filter');
   // Only an event's own record says who may read it; all of them are asked for at once.
   const seqs = keys.map((key) => (namespace === NAMESPACE_STATUS ? (eventMeta(view.host, key)?.seq ?? -1) : -1));
@@ -194,7 +201,7 @@ function stateProofs(view: ReadView, request: Request, ask: Ask): string {
   }
   if (view.closed === null) return fail('bundle_open');
   const { tree, index } = view.closed;
-  const proofs = keys.map((key) => smtProofMembers(smtProve(tree, smtKey(namespace as Namespace, key))));
+  const proofs = keys.map((key) => smtProofMembers(smtProve(tree, smtKey(namespace, key))));
   const bound = `"state_hash":"${toHex(smtRoot(tree))}","leaf_index":${index}`;
   if (request.kind === REQUEST_STATE) return `{${proofs[0]},${bound}}`;
   return `{"proofs":[${proofs.map((members) => `{${members}}`).join(',')}],${bound}}`;

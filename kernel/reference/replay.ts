@@ -1,9 +1,11 @@
-import { IC_ERASED, RECORD_EVENT, RECORD_GENESIS } from '../kernel.ts';
+import { IC_ERASED, IC_TAGS, IC_TARGET, RECORD_EVENT, RECORD_GENESIS } from '../kernel.ts';
 import { equalBytes, utf8 } from '../../protocol/bytes.ts';
 import { commitHash, contentHash, type Tags } from '../../protocol/hash.ts';
+import { hex32, type PublicKey } from '../../protocol/hex.ts';
+import { targetOf, typeNumber } from '../../protocol/inspect.ts';
 import { type Json, parseJson } from '../../protocol/json.ts';
 import {
-  type EventRecord, type InspectedCommit, readClosingRecord, readEventRecord, recordKind, splitRecords,
+  type EventRecord, type InspectedCommit, NO_TARGET, readClosingRecord, readEventRecord, recordKind, splitRecords,
 } from '../../protocol/records.ts';
 
 /** Both return the records that they make, or an error number. */
@@ -54,25 +56,35 @@ function asErased(record: Uint8Array): Uint8Array {
   return copy;
 }
 
+/** The commit that the record claims, with everything that follows from other fields computed again. */
 function commitOf(enclave: Uint8Array, event: EventRecord, content: Uint8Array): InspectedCommit {
   const erased = content.length === 0;
-  const tags = event.tags === '' ? [] : (parse(utf8(event.tags)) as Tags);
-  const hashed = erased ? event.contentHash : contentHash(parse(content));
   const { type, exp } = event;
   const from = event.from.slice();
+  const tags = event.tags === '' ? undefined : (parse(utf8(event.tags)) as Tags);
+  const value = erased ? null : parse(content);
+  const hashed = erased ? event.contentHash.slice() : contentHash(value);
+  const claimed = { type, from: hex32<PublicKey>(from), content: value, ...(tags === undefined ? {} : { tags }) };
+  const target = erased ? event.target.slice() : targetOf(claimed);
+  const derived = IC_TAGS | IC_TARGET | IC_ERASED;
+  const flags =
+    (event.flags & ~derived) |
+    (tags === undefined ? 0 : IC_TAGS) |
+    (erased ? event.flags & IC_TARGET : target === null ? 0 : IC_TARGET) |
+    (erased ? IC_ERASED : 0);
   return {
     code: 0,
-    flags: event.flags | (erased ? IC_ERASED : 0),
-    typeNumber: event.typeNumber,
+    flags,
+    typeNumber: typeNumber(type),
     textStart: 0,
     textLength: 0,
     exp,
     enclave,
     from,
-    hash: commitHash({ enclave, from, type, contentHash: hashed, exp, tags }),
+    hash: commitHash({ enclave, from, type, contentHash: hashed, exp, tags: tags ?? [] }),
     sig: event.sig.slice(),
-    contentHash: hashed.slice(),
-    target: event.target.slice(),
+    contentHash: hashed,
+    target: target ?? NO_TARGET,
     type,
     tags: event.tags,
     content,
