@@ -8,7 +8,6 @@ import { MemoryHeads, type TreeHeadStore } from './heads.ts';
 import type { Key } from './keys.ts';
 import { retrying } from './retry.ts';
 import { nobleSecp, type Secp } from './secp.ts';
-import { submit } from './submit.ts';
 import { type Fetch, Transport } from './transport.ts';
 import { Trust } from './trust.ts';
 import type { Commit, Receipt, Tags } from './types.ts';
@@ -104,6 +103,12 @@ export class EncClient {
    * repetition, and checks the receipt.
    */
   async create(key: Key, manifest: Readonly<Record<string, unknown>>, options: CreateOptions = {}): Promise<Created> {
+    const { enclave, commit } = await this.prepare(key, manifest, options);
+    return { enclave, commit, receipt: await enclave.submit(commit, { signal: options.signal }) };
+  }
+
+  /** The Manifest commit that `create` sends, and the enclave that it will found. Keep it to be able to send it again. */
+  async prepare(key: Key, manifest: Readonly<Record<string, unknown>>, options: CreateOptions = {}): Promise<Omit<Created, 'receipt'>> {
     let content: Record<string, unknown> = { ...manifest };
     if (options.nonce !== false && content['nonce'] === undefined) content = { ...content, nonce: randomNonce() };
     if (options.nameSequencer !== false && content['sequencer'] === undefined) {
@@ -116,9 +121,7 @@ export class EncClient {
     const talk = this.talk(id, { key });
     await talk.trust.load();
     talk.trust.pin(sequencer, content['sequencer'] === undefined ? 'first-seen' : 'manifest');
-    const receipt = await submit(talk, commit, { signal: options.signal });
-    talk.manifest = content;
-    return { enclave: new Enclave(talk), commit, receipt };
+    return { enclave: new Enclave(talk), commit };
   }
 
   /** Calls for operators, with the admin token. */

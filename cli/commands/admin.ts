@@ -1,0 +1,64 @@
+import { Command } from 'commander';
+import { checkId, type CliModules } from '../context.ts';
+import { UsageError } from '../failures.ts';
+import { textOf } from '../input.ts';
+import { command, hex32, run } from '../options.ts';
+import { upload } from './snapshot.ts';
+
+/** `enc admin`: calls for operators. */
+export function adminCommands(modules: CliModules): Command {
+  const group = new Command('admin').description('calls for operators (they need the admin token)');
+  group.addCommand(
+    command('close-bundle', 'close the open bundle now', ['node', 'trust', 'admin'])
+      .argument('<enclave>', 'its id')
+      .action(
+        run(modules, async (context, options, id: string) => {
+          const client = await context.client();
+          const enclave = client.enclave(checkId(id), { sequencer: options['sequencer'] as string | undefined });
+          const sth = await client.admin(context.token).closeBundle(enclave);
+          context.out.result(`${context.out.good('closed')}  ${sth.ts} bundles, root ${sth.r}`, sth);
+        }),
+      ),
+  );
+  group.addCommand(
+    command('recover', "put events that an enclave's log lost back from a copy", ['node', 'admin'])
+      .argument('<enclave>', 'its id')
+      .option('--snapshot <file>', 'a snapshot of it')
+      .option('--from-url <url>', 'another node that has a copy')
+      .option('--from-token <token>', "that node's admin token")
+      .action(
+        run(modules, async (context, options, id: string) => {
+          const file = options['snapshot'] as string | undefined;
+          const url = options['fromUrl'] as string | undefined;
+          if ((file === undefined) === (url === undefined)) throw new UsageError('Give either --snapshot FILE or --from-url URL.');
+          const client = await context.client();
+          let body: ReadableStream<Uint8Array>;
+          if (file !== undefined) body = await upload(context, file);
+          else {
+            const { EncClient } = await import('../../client/client.ts');
+            body = await new EncClient(url as string).admin(options['fromToken'] as string | undefined).snapshot(checkId(id), context.signal);
+          }
+          const answer = await client.admin(context.token).recover(checkId(id), body, { signal: context.signal });
+          context.out.result(`${context.out.good('recovered')}  ${id}`, { enclave: id, answer });
+        }),
+      ),
+  );
+  group.addCommand(
+    command('init-with-priv', 'provision an enclave id with a sequencer key of your own', ['node', 'admin'])
+      .argument('<enclave>', 'the id to provision')
+      .requiredOption('--secret <@file>', 'a file with the secret key in 64 hex digits; @- for standard input')
+      .option('--creator <hex>', 'who may send the Manifest (else it needs the admin token)', hex32)
+      .action(
+        run(modules, async (context, options, id: string) => {
+          const given = options['secret'] as string;
+          if (!given.startsWith('@')) throw new UsageError('Give the secret as @file or @-: others on this machine can see a command line.');
+          const secret = (await textOf(given, context.stdin)).trim();
+          if (!/^[0-9a-f]{64}$/.test(secret)) throw new UsageError('A secret key has 64 lower-case hex digits.');
+          const admin = (await context.client()).admin(context.token);
+          const sequencer = await admin.initWithPriv(checkId(id), secret, options['creator'] as string | undefined);
+          context.out.result(`${context.out.good('provisioned')}  its sequencer is ${sequencer}`, { enclave: id, sequencer });
+        }),
+      ),
+  );
+  return group;
+}
