@@ -14,15 +14,32 @@ const PIN = 'enc-core.sha256';
 
 /** No runtime checks beyond WebAssembly's own, no garbage, two pages to begin with, memory that may grow to 4 GiB. */
 const OPTIONS = [
-  'assembly/index.ts', '--baseDir', folder, '--outFile', WASM, '-O3', '--noAssert', '--runtime', 'minimal',
-  '--use', 'abort=', '--enable', 'simd', '--initialMemory', '2',
+  'assembly/index.ts',
+  '--baseDir',
+  folder,
+  '--outFile',
+  WASM,
+  '-O3',
+  '--noAssert',
+  '--runtime',
+  'minimal',
+  '--use',
+  'abort=',
+  '--enable',
+  'simd',
+  '--initialMemory',
+  '2',
 ];
 
 async function build(): Promise<Uint8Array> {
   let wasm: Uint8Array | undefined;
   let messages = '';
   const { error } = await compile(OPTIONS, {
-    stderr: { write: (text: string | Uint8Array) => void (messages += text) },
+    stderr: {
+      write: (text: string | Uint8Array) => {
+        messages += text;
+      },
+    },
     writeFile: (name: string, contents: string | Uint8Array) => {
       if (name === WASM && typeof contents !== 'string') wasm = contents;
     },

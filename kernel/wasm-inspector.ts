@@ -12,7 +12,14 @@ interface InspectorExports {
   receipt(): void;
 }
 
-const MODES: Readonly<Record<InspectMode, number>> = { post: 0, snapshot: 1, inclusion: 2, bundle: 3, state: 4, 'state-batch': 5 };
+const MODES: Readonly<Record<InspectMode, number>> = {
+  post: 0,
+  snapshot: 1,
+  inclusion: 2,
+  bundle: 3,
+  state: 4,
+  'state-batch': 5,
+};
 const KINDS = ['error', 'commit', 'array', 'request'] as const;
 
 /** An instance that only inspects has no key and no log to ask. */
@@ -30,7 +37,13 @@ export function createWasmInspector(module: WebAssembly.Module, limits: Limits):
       const at = wasm.input(body.length);
       memory.put(at, body);
       if (enclave !== undefined) memory.put(pathEnclave, enclave);
-      const result = wasm.inspect(body.length, MODES[mode], enclave === undefined ? 0 : 1, limits.maxCommit, limits.maxArray);
+      const result = wasm.inspect(
+        body.length,
+        MODES[mode],
+        enclave === undefined ? 0 : 1,
+        limits.maxCommit,
+        limits.maxArray,
+      );
       const bytes = memory.copy(wasm.outPtr(), wasm.outLen());
       return { kind: KINDS[result & 0xff] as Inspection['kind'], code: result >>> 8, bytes, count: wasm.inspected() };
     },

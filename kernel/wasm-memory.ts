@@ -29,6 +29,18 @@ export class WasmMemory {
     this.bytes.set(bytes, ptr);
   }
 
+  /** The little-endian number at `ptr`. */
+  u32(ptr: number): number {
+    const b = this.bytes;
+    return (
+      ((b[ptr] as number) |
+        ((b[ptr + 1] as number) << 8) |
+        ((b[ptr + 2] as number) << 16) |
+        ((b[ptr + 3] as number) << 24)) >>>
+      0
+    );
+  }
+
   get size(): number {
     return this.bytes.length;
   }
