@@ -1,42 +1,236 @@
 import type { Batch, CandidatePlan, LogKey } from '../enclave-log.ts';
+import { RECORD_EVENT } from '../../../kernel/kernel.ts';
 import { asBuffer } from '../bytes.ts';
+import { eachRecord } from './entry-row.ts';
+import { IndexBuilder, SLICE_MS } from './index-builder.ts';
+import { bytesPrefix, FIELD_FROM, FIELD_HASH, FIELD_ID, FIELD_TAG, FIELD_TARGET, FIELD_TYPE, IndexColumns, SEGMENT, tagPrefix, textPrefix } from './index-columns.ts';
+import { BLOCK, BLOCK_SEGMENTS, indexKey, IndexRow } from './index-rows.ts';
 import type { LogReader } from './log-reader.ts';
 import type { RecordCache } from './record-cache.ts';
+import { prefixOf } from './row-keys.ts';
 import type { Store } from './store.ts';
 import type { WriteQueue } from './write-queue.ts';
 
+/** Enclaves whose unfinished segment is kept in memory at most (about 100 KiB each); the least recently used goes. */
+const TAILS = 1024;
+
+/** One condition: an event must have one of these prefixes in this field. */
+interface Term {
+  readonly field: number;
+  readonly prefixes: readonly number[];
+}
+
+/** Answers lookups from sorted segments, and from memory for the segment that is not full yet. */
 export class IndexReader {
+  readonly #store: Store;
   readonly #reader: LogReader;
   readonly #records: RecordCache;
+  readonly #builder: IndexBuilder;
+  /** by key prefix; made by the first lookup, kept up to date by appends */
+  readonly #tails = new Map<string, IndexColumns>();
 
-  constructor(_store: Store, reader: LogReader, records: RecordCache, _queue: WriteQueue) {
+  constructor(store: Store, reader: LogReader, records: RecordCache, queue: WriteQueue) {
+    this.#store = store;
     this.#reader = reader;
     this.#records = records;
+    this.#builder = new IndexBuilder(store, reader, records, queue);
   }
 
-  appended(_key: LogKey, _batch: Batch): void {}
+  /** A durable batch: full segments are handed to the builder. */
+  appended(key: LogKey, batch: Batch): void {
+    if (batch.events === 0) return;
+    const name = nameOf(key);
+    const tail = this.#tails.get(name);
+    if (tail === undefined || tail.next < batch.firstSeq) {
+      // The next lookup reads what it needs.
+      for (let segment = Math.floor(batch.firstSeq / SEGMENT); (segment + 1) * SEGMENT <= batch.firstSeq + batch.events; segment++) this.#builder.enqueue(key, segment, null);
+      return;
+    }
+    let columns = tail;
+    let seq = batch.firstSeq;
+    const skeleton = asBuffer(batch.skeleton);
+    eachRecord(skeleton, (at, length, kind) => {
+      // A lookup may have read further than this callback.
+      if (kind !== RECORD_EVENT || seq++ < columns.next) return;
+      columns.add(skeleton.subarray(at, at + length));
+      if (columns.count < SEGMENT) return;
+      this.#builder.enqueue(key, columns.segment, columns);
+      columns = new IndexColumns(columns.segment + 1);
+    });
+    if (columns !== tail) this.#tails.set(name, columns);
+  }
 
+  /** seq of the event with this id or commit hash, −1 if there is none. */
   async find(key: LogKey, field: 'id' | 'hash', value: Uint8Array): Promise<number> {
-    const at = field === 'id' ? 48 : 80;
-    const head = this.#reader.head(key)?.head.seq ?? -1;
-    for (let seq = 0; seq <= head; seq++) if (this.#records.skeleton(key, seq)?.compare(value, 0, 32, at, at + 32) === 0) return seq;
-    return -1;
-  }
-
-  *candidates(key: LogKey, plan: CandidatePlan): Generator<number> {
-    const head = this.#reader.head(key)?.head.seq ?? -1;
-    const to = Math.min(plan.to, head);
-    const from = Math.max(0, plan.from);
-    const targets = plan.targets?.map(asBuffer);
-    for (let next = plan.reverse ? to : from; next >= from && next <= to; next += plan.reverse ? -1 : 1) {
-      const record = this.#records.skeleton(key, next);
-      if (record === null) return;
-      if (targets !== undefined && !targets.some((target) => record.compare(target, 0, 32, 304, 336) === 0)) continue;
-      yield next;
+    const steps = this.#find(key, field === 'id' ? FIELD_ID : FIELD_HASH, value);
+    for (;;) {
+      const step = steps.next();
+      if (step.done === true) return step.value;
+      await new Promise(setImmediate);
     }
   }
 
-  release(_key: LogKey): void {}
+  /** As EnclaveLog.candidates. */
+  *candidates(key: LogKey, plan: CandidatePlan): Generator<number> {
+    const head = this.#reader.head(key)?.head.seq ?? -1;
+    const from = Math.max(0, plan.from);
+    const to = Math.min(plan.to, head);
+    const listed = yield* this.#listed(key, plan);
+    if (listed !== null) {
+      for (const seq of listed) if (seq >= from && seq <= to) yield seq;
+      return;
+    }
+    const terms = termsOf(plan);
+    if (terms.length === 0) {
+      if (plan.reverse) for (let seq = to; seq >= from; seq--) yield seq;
+      else for (let seq = from; seq <= to; seq++) yield seq;
+      return;
+    }
+    if (from > to) return;
+    const first = Math.floor(from / SEGMENT);
+    const last = Math.floor(to / SEGMENT);
+    let slice = performance.now() + SLICE_MS;
+    for (let i = 0; i <= last - first; i++) {
+      const segment = plan.reverse ? last - i : first + i;
+      const bits = yield* pausing(this.#match(key, segment, terms, head));
+      for (const offset of offsetsOf(bits, plan.reverse)) {
+        const seq = segment * SEGMENT + offset;
+        if (seq >= from && seq <= to) yield seq;
+      }
+      if (performance.now() > slice) {
+        yield -1;
+        slice = performance.now() + SLICE_MS;
+      }
+    }
+  }
 
-  close(): void {}
+  release(key: LogKey): void {
+    this.#tails.delete(nameOf(key));
+  }
+
+  close(): void {
+    this.#builder.close();
+  }
+
+  /** Seqs that the plan names itself, by seq or by id, in its order; null if it names none. */
+  *#listed(key: LogKey, plan: CandidatePlan): Generator<number, number[] | null> {
+    if (plan.ids === undefined && plan.seqs === undefined) return null;
+    let seqs = new Set(plan.seqs ?? []);
+    if (plan.ids !== undefined) {
+      const found = new Set<number>();
+      for (const id of plan.ids) found.add(yield* pausing(this.#find(key, FIELD_ID, id)));
+      seqs = plan.seqs === undefined ? found : new Set([...seqs].filter((seq) => found.has(seq)));
+    }
+    return [...seqs].sort((a, b) => (plan.reverse ? b - a : a - b));
+  }
+
+  *#find(key: LogKey, field: number, value: Uint8Array): Generator<void, number> {
+    const row = this.#reader.head(key);
+    if (row === null || row.head.seq < 0) return -1;
+    const prefix = prefixOf(key);
+    const short = bytesPrefix(value);
+    const at = field === FIELD_ID ? 48 : 80;
+    const is = (seq: number): boolean => this.#records.skeleton(key, seq)?.compare(value, 0, 32, at, at + 32) === 0;
+    const tail = yield* this.#tail(key, row.head.seq);
+    const seqs: number[] = [];
+    tail.scan(field, short, (offset) => seqs.push(tail.segment * SEGMENT + offset));
+    for (const seq of seqs) if (is(seq)) return seq;
+    let segment = tail.segment - 1;
+    while (segment >= 0) {
+      const found: number[] = [];
+      const block = Math.floor(segment / BLOCK_SEGMENTS);
+      const wide = segment % BLOCK_SEGMENTS === BLOCK_SEGMENTS - 1 ? IndexRow.read(this.#store.index, indexKey(prefix, BLOCK + field, block, short >>> 24), row.generation) : null;
+      if (wide !== null) {
+        wide.each(short * SEGMENT * BLOCK_SEGMENTS, SEGMENT * BLOCK_SEGMENTS, (offset) => found.push(block * BLOCK_SEGMENTS * SEGMENT + offset));
+        segment -= BLOCK_SEGMENTS;
+      } else {
+        const start = segment * SEGMENT;
+        yield* this.#each(key, prefix, row.generation, segment, field, [short], (offset) => found.push(start + offset));
+        segment--;
+      }
+      for (const seq of found) if (is(seq)) return seq;
+    }
+    return -1;
+  }
+
+  /** The events of a segment that meet all terms, as bits. */
+  *#match(key: LogKey, segment: number, terms: readonly Term[], head: number): Generator<void, Uint32Array> {
+    const row = this.#reader.head(key);
+    const prefix = prefixOf(key);
+    const full = (segment + 1) * SEGMENT <= head + 1;
+    let all: Uint32Array | null = null;
+    for (const term of terms) {
+      const bits = new Uint32Array(SEGMENT / 32);
+      const set = (offset: number): void => {
+        bits[offset >>> 5] = (bits[offset >>> 5] as number) | (1 << (offset & 31));
+      };
+      const tail = full ? null : yield* this.#tail(key, head);
+      if (tail?.segment === segment) for (const short of term.prefixes) tail.scan(term.field, short, set);
+      else yield* this.#each(key, prefix, row?.generation ?? 0, segment, term.field, term.prefixes, set);
+      if (all === null) all = bits;
+      else for (let i = 0; i < bits.length; i++) all[i] = (all[i] as number) & (bits[i] as number);
+      if (all.every((word) => word === 0)) break;
+    }
+    return all ?? new Uint32Array(SEGMENT / 32);
+  }
+
+  /** Offsets in a full segment; a segment without a usable row is built, and written for the next time. */
+  *#each(key: LogKey, prefix: Buffer, generation: number, segment: number, field: number, prefixes: readonly number[], found: (offset: number) => void): Generator<void> {
+    const row = IndexRow.read(this.#store.index, indexKey(prefix, field, segment, 0), generation);
+    if (row !== null) {
+      for (const short of prefixes) row.each(short * SEGMENT, SEGMENT, found);
+      return;
+    }
+    const columns = yield* this.#builder.build(key, segment, null);
+    for (const short of prefixes) columns.scan(field, short, found);
+  }
+
+  /** The columns of the segment that is not full at `head`, read from the records if they are not in memory. */
+  *#tail(key: LogKey, head: number): Generator<void, IndexColumns> {
+    const name = nameOf(key);
+    const segment = Math.floor((head + 1) / SEGMENT);
+    const known = this.#tails.get(name);
+    const columns = known !== undefined && known.segment >= segment ? known : new IndexColumns(segment);
+    this.#tails.delete(name);
+    this.#tails.set(name, columns);
+    if (this.#tails.size > TAILS) for (const oldest of this.#tails.keys()) {
+      this.#tails.delete(oldest);
+      break;
+    }
+    return yield* this.#builder.extend(key, columns, head + 1);
+  }
+}
+
+/** A step of building or reading, as the −1 of EnclaveLog.candidates. */
+function* pausing<T>(steps: Generator<void, T>): Generator<number, T> {
+  for (;;) {
+    const step = steps.next();
+    if (step.done === true) return step.value;
+    yield -1;
+  }
+}
+
+function termsOf(plan: CandidatePlan): Term[] {
+  const terms: Term[] = [];
+  if (plan.targets !== undefined) terms.push({ field: FIELD_TARGET, prefixes: plan.targets.map((value) => bytesPrefix(value)) });
+  for (const tag of plan.tags ?? []) terms.push({ field: FIELD_TAG, prefixes: tag.values === null ? [tagPrefix(tag.name, null)] : tag.values.map((value) => tagPrefix(tag.name, value)) });
+  if (plan.froms !== undefined) terms.push({ field: FIELD_FROM, prefixes: plan.froms.map((value) => bytesPrefix(value)) });
+  if (plan.types !== undefined) terms.push({ field: FIELD_TYPE, prefixes: plan.types.map(textPrefix) });
+  return terms;
+}
+
+function* offsetsOf(bits: Uint32Array, reverse: boolean): Generator<number> {
+  for (let i = 0; i < bits.length; i++) {
+    const at = reverse ? bits.length - 1 - i : i;
+    let word = (bits[at] as number) >>> 0;
+    while (word !== 0) {
+      const bit = reverse ? 31 - Math.clz32(word) : 31 - Math.clz32(word & -word);
+      yield at * 32 + bit;
+      word = (word & ~(1 << bit)) >>> 0;
+    }
+  }
+}
+
+function nameOf(key: LogKey): string {
+  return prefixOf(key).toString('latin1');
 }

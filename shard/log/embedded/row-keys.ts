@@ -51,12 +51,3 @@ export function dueKey(dueAt: number, prefix: Uint8Array): Buffer {
   bytes.set(prefix, 8);
   return bytes;
 }
-
-/** `index`: prefix, field 1, segment 4. */
-export function indexKey(prefix: Uint8Array, field: number, segment: number): Buffer {
-  const bytes = Buffer.allocUnsafe(KEY_PREFIX + 5);
-  bytes.set(prefix, 0);
-  bytes[KEY_PREFIX] = field;
-  bytes.writeUInt32BE(segment, KEY_PREFIX + 1);
-  return bytes;
-}
