@@ -35,8 +35,15 @@ export function bundlePath(ids: readonly Uint8Array[], index: number): Uint8Arra
 }
 
 /** Does the path lead from this event at `index` of a bundle of `size` events to the root? */
-export function verifyBundlePath(root: Uint8Array, id: Uint8Array, index: number, size: number, siblings: readonly Uint8Array[]): boolean {
-  if (!Number.isSafeInteger(index) || !Number.isSafeInteger(size) || index < 0 || index >= size || id.length !== 32) return false;
+export function verifyBundlePath(
+  root: Uint8Array,
+  id: Uint8Array,
+  index: number,
+  size: number,
+  siblings: readonly Uint8Array[],
+): boolean {
+  if (!Number.isSafeInteger(index) || !Number.isSafeInteger(size) || index < 0 || index >= size || id.length !== 32)
+    return false;
   let hash = id;
   let used = 0;
   for (let at = index, width = size; width > 1; at = Math.floor(at / 2), width = Math.ceil(width / 2)) {
@@ -56,7 +63,8 @@ export class BundleFrontier {
 
   append(id: Uint8Array): void {
     let node = id;
-    for (let rest = this.size; rest % 2 === 1; rest = (rest - 1) / 2) node = bundleNode(this.nodes.pop() as Uint8Array, node);
+    for (let rest = this.size; rest % 2 === 1; rest = (rest - 1) / 2)
+      node = bundleNode(this.nodes.pop() as Uint8Array, node);
     this.nodes.push(node);
     this.size++;
   }

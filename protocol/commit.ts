@@ -1,5 +1,15 @@
 import { commitHash, contentHash, enclaveId, type Tags } from './hash.ts';
-import { type EnclaveId, type Hash32, hex32, hex64, isHex32, isHex64, type PublicKey, type Signature, unhex } from './hex.ts';
+import {
+  type EnclaveId,
+  type Hash32,
+  hex32,
+  hex64,
+  isHex32,
+  isHex64,
+  type PublicKey,
+  type Signature,
+  unhex,
+} from './hex.ts';
 import { canonical, isObject, type Json } from './json.ts';
 import { noble, type Signer, type Verifier } from './secp.ts';
 import { hasOnly, isInteger, isTags, isTypeName } from './shape.ts';
@@ -31,7 +41,17 @@ export interface CommitDraft {
   readonly alg?: Alg;
 }
 
-export const COMMIT_KEYS: readonly string[] = ['hash', 'enclave', 'from', 'type', 'content', 'exp', 'tags', 'alg', 'sig'];
+export const COMMIT_KEYS: readonly string[] = [
+  'hash',
+  'enclave',
+  'from',
+  'type',
+  'content',
+  'exp',
+  'tags',
+  'alg',
+  'sig',
+];
 const PLAIN_KEYS: ReadonlySet<string> = new Set(COMMIT_KEYS);
 const ERASABLE_KEYS: ReadonlySet<string> = new Set([...COMMIT_KEYS, 'content_hash']);
 

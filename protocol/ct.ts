@@ -86,7 +86,13 @@ export function foldRight(nodes: readonly Uint8Array[]): Uint8Array {
 }
 
 /** RFC 9162 §2.1.3.2: does `path` lead from the leaf hash at `index` to the root of a tree of `size` leaves? */
-export function verifyInclusion(root: Uint8Array, leaf: Uint8Array, index: number, size: number, path: readonly Uint8Array[]): boolean {
+export function verifyInclusion(
+  root: Uint8Array,
+  leaf: Uint8Array,
+  index: number,
+  size: number,
+  path: readonly Uint8Array[],
+): boolean {
   if (!Number.isSafeInteger(index) || !Number.isSafeInteger(size) || index < 0 || index >= size) return false;
   if (leaf.length !== 32 || path.some((node) => node.length !== 32)) return false;
   let [at, last, hash] = [index, size - 1, leaf];
@@ -107,10 +113,17 @@ export function verifyInclusion(root: Uint8Array, leaf: Uint8Array, index: numbe
  * RFC 9162 §2.1.4.2: does `path` show that the tree (from, fromRoot) is a prefix of (to, toRoot)? The empty tree is a
  * prefix of every tree, with an empty path.
  */
-export function verifyConsistency(from: number, to: number, fromRoot: Uint8Array, toRoot: Uint8Array, path: readonly Uint8Array[]): boolean {
+export function verifyConsistency(
+  from: number,
+  to: number,
+  fromRoot: Uint8Array,
+  toRoot: Uint8Array,
+  path: readonly Uint8Array[],
+): boolean {
   if (!Number.isSafeInteger(from) || !Number.isSafeInteger(to) || from < 0 || from > to) return false;
   if (path.some((node) => node.length !== 32)) return false;
-  if (from === 0) return path.length === 0 && equalBytes(fromRoot, EMPTY_HASH) && (to > 0 || equalBytes(toRoot, EMPTY_HASH));
+  if (from === 0)
+    return path.length === 0 && equalBytes(fromRoot, EMPTY_HASH) && (to > 0 || equalBytes(toRoot, EMPTY_HASH));
   if (from === to) return path.length === 0 && equalBytes(fromRoot, toRoot);
   const nodes = Number.isInteger(Math.log2(from)) ? [fromRoot, ...path] : path;
   const first = nodes[0];

@@ -9,7 +9,10 @@ test('what is not in the table throws', () => {
 });
 
 test('numbers are 1…36 in the order of the table, codes and sentences are unique', () => {
-  assert.deepEqual(ERRORS.map((row) => row.number), Array.from({ length: 36 }, (_, i) => i + 1));
+  assert.deepEqual(
+    ERRORS.map((row) => row.number),
+    Array.from({ length: 36 }, (_, i) => i + 1),
+  );
   assert.equal(new Set(ERRORS.map((row) => row.code)).size, 36);
   assert.equal(new Set(ERRORS.map((row) => row.message)).size, 36);
   for (const row of ERRORS) {
@@ -26,7 +29,18 @@ test('statuses are those of PROTOCOL §9', () => {
   const byStatus = Map.groupBy(ERRORS, (row) => row.status);
   assert.deepEqual(
     [...byStatus].map(([status, rows]) => [status, rows.length]),
-    [[400, 9], [401, 4], [403, 6], [404, 3], [409, 5], [410, 2], [413, 1], [429, 1], [503, 4], [500, 1]],
+    [
+      [400, 9],
+      [401, 4],
+      [403, 6],
+      [404, 3],
+      [409, 5],
+      [410, 2],
+      [413, 1],
+      [429, 1],
+      [503, 4],
+      [500, 1],
+    ],
   );
 });
 

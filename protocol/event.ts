@@ -1,4 +1,12 @@
-import { COMMIT_KEYS, type Commit, type CommitText, commitMembers, commitText, parseCommit, verifyCommit } from './commit.ts';
+import {
+  COMMIT_KEYS,
+  type Commit,
+  type CommitText,
+  commitMembers,
+  commitText,
+  parseCommit,
+  verifyCommit,
+} from './commit.ts';
 import { eventHash, eventId, laneEventHash } from './hash.ts';
 import { type EventId, hex32, hex64, isHex32, isHex64, type PublicKey, type Signature, unhex } from './hex.ts';
 import { isObject, type Json } from './json.ts';
@@ -56,7 +64,14 @@ export function parseSequenced(value: ReadonlyMap<string, Json>): Sequenced | nu
   const id = value.get('id');
   const lane = value.get('lane');
   const ctl = value.get('ctl');
-  if (!isInteger(timestamp) || !isHex32<PublicKey>(sequencer) || !isInteger(seq) || !isHex64(seqSig) || !isHex32<EventId>(id)) return null;
+  if (
+    !isInteger(timestamp) ||
+    !isHex32<PublicKey>(sequencer) ||
+    !isInteger(seq) ||
+    !isHex64(seqSig) ||
+    !isHex32<EventId>(id)
+  )
+    return null;
   const base = { timestamp, sequencer, seq, seq_sig: seqSig, id };
   if (lane === undefined && ctl === undefined) return base;
   return isInteger(lane, 1, 0xffffffff) && isInteger(ctl) ? { ...base, lane, ctl } : null;
@@ -87,7 +102,11 @@ export function signEvent(
 }
 
 /** Checks id and `seq_sig` of a sequenced commit: null if good. */
-export function verifySequenced(commit: Pick<Commit, 'hash' | 'sig'>, e: Sequenced, verifier: Verifier = noble): 'invalid_hash' | 'invalid_signature' | null {
+export function verifySequenced(
+  commit: Pick<Commit, 'hash' | 'sig'>,
+  e: Sequenced,
+  verifier: Verifier = noble,
+): 'invalid_hash' | 'invalid_signature' | null {
   const hash = eventHashOf(commit, e);
   const seqSig = unhex(e.seq_sig);
   if (hex32(eventId(hash, seqSig)) !== e.id) return 'invalid_hash';
@@ -99,7 +118,10 @@ export function verifySequenced(commit: Pick<Commit, 'hash' | 'sig'>, e: Sequenc
  * signature of the sequencer it names. Whether that is the enclave's sequencer, and the place in the log, are
  * questions for the caller (known key, bundle and inclusion proofs).
  */
-export function verifyEvent(event: Event, verifier: Verifier = noble): 'invalid_hash' | 'invalid_signature' | 'expired' | null {
+export function verifyEvent(
+  event: Event,
+  verifier: Verifier = noble,
+): 'invalid_hash' | 'invalid_signature' | 'expired' | null {
   const fault = verifyCommit(event, verifier);
   if (fault !== null) return fault;
   if (event.timestamp >= event.exp) return 'expired';
@@ -130,6 +152,15 @@ export function eventTextJson(e: EventText): string {
 
 export function eventJson(event: Event): string {
   const { timestamp, sequencer, seq, id, status } = event;
-  const place = { timestamp, sequencer, seq, seqSig: event.seq_sig, id, lane: event.lane ?? 0, ctl: event.ctl ?? 0, status };
+  const place = {
+    timestamp,
+    sequencer,
+    seq,
+    seqSig: event.seq_sig,
+    id,
+    lane: event.lane ?? 0,
+    ctl: event.ctl ?? 0,
+    status,
+  };
   return eventTextJson({ ...commitText(event), ...place });
 }

@@ -1,4 +1,12 @@
-import { FILTER_FROM, FILTER_ID, FILTER_LANE, FILTER_SEQ, FILTER_TAGS, FILTER_TIME, FILTER_TYPE } from '../kernel/kernel.ts';
+import {
+  FILTER_FROM,
+  FILTER_ID,
+  FILTER_LANE,
+  FILTER_SEQ,
+  FILTER_TAGS,
+  FILTER_TIME,
+  FILTER_TYPE,
+} from '../kernel/kernel.ts';
 import { fromUtf8, MAX_INTEGER, pad8, utf8, viewOf } from './bytes.ts';
 import { isHex32, toHex, unhex } from './hex.ts';
 import { isArray, isObject, type Json, type JsonObject } from './json.ts';
@@ -34,7 +42,17 @@ export interface Filter {
   readonly tags: readonly TagFilter[] | null;
 }
 
-const FILTER_KEYS: ReadonlySet<string> = new Set(['id', 'seq', 'type', 'from', 'timestamp', 'tags', 'lane', 'limit', 'reverse']);
+const FILTER_KEYS: ReadonlySet<string> = new Set([
+  'id',
+  'seq',
+  'type',
+  'from',
+  'timestamp',
+  'tags',
+  'lane',
+  'limit',
+  'reverse',
+]);
 const RANGE_KEYS: ReadonlySet<string> = new Set(['start_at', 'start_after', 'end_at', 'end_before']);
 const HEAD = 72;
 const ANY_VALUE = 0xffff;
@@ -67,7 +85,17 @@ export function pullFilter(afterSeq: Json | undefined, limit: Json | undefined):
   if (afterSeq !== undefined && !isInteger(afterSeq, -1)) return null;
   if (limit !== undefined && !isLimit(limit)) return null;
   const seq = { values: [], from: (afterSeq ?? -1) + 1, to: MAX_INTEGER };
-  return { limit: limit ?? DEFAULT_LIMIT, reverse: false, lane: null, ids: null, froms: null, types: null, seq, time: null, tags: null };
+  return {
+    limit: limit ?? DEFAULT_LIMIT,
+    reverse: false,
+    lane: null,
+    ids: null,
+    froms: null,
+    types: null,
+    seq,
+    time: null,
+    tags: null,
+  };
 }
 
 function option<T>(filter: JsonObject, key: string, parse: (value: Json) => T): T | null {
@@ -115,13 +143,19 @@ function numbers(value: Json): NumberFilter {
   const open = { from: -MAX_INTEGER, to: MAX_INTEGER };
   if (!isObject(value)) return { values: list(value, isPlace), ...open };
   if (!hasOnly(value, RANGE_KEYS)) throw FAULT;
-  const [startAt, startAfter, endAt, endBefore] = [...RANGE_KEYS].map((key) => option(value, key, (v) => take(v, isAnyInteger)));
+  const [startAt, startAfter, endAt, endBefore] = [...RANGE_KEYS].map((key) =>
+    option(value, key, (v) => take(v, isAnyInteger)),
+  );
   const from = either(startAt, startAfter, 1) ?? open.from;
   const to = either(endAt, endBefore, -1) ?? open.to;
   return { values: [], from, to };
 }
 
-function either(inclusive: number | null | undefined, exclusive: number | null | undefined, step: number): number | null {
+function either(
+  inclusive: number | null | undefined,
+  exclusive: number | null | undefined,
+  step: number,
+): number | null {
   if (typeof inclusive === 'number' && typeof exclusive === 'number') throw FAULT;
   if (typeof exclusive === 'number') return exclusive + step;
   return inclusive ?? null;
@@ -133,7 +167,10 @@ function isTagText(value: Json): value is string {
 
 function tagFilters(value: Json): TagFilter[] {
   if (!isObject(value) || value.size > MAX_FILTER_VALUES) throw FAULT;
-  return [...value].map(([name, wanted]) => ({ name: take(name, isTagText), values: wanted === true ? null : list(wanted, isTagText) }));
+  return [...value].map(([name, wanted]) => ({
+    name: take(name, isTagText),
+    values: wanted === true ? null : list(wanted, isTagText),
+  }));
 }
 
 /** The payload of a Query or Pull (layout: kernel/kernel.ts). Lists keep their order, tag names that of the text. */
@@ -151,7 +188,8 @@ export function encodeFilter(f: Filter): Uint8Array {
   out[4] = f.reverse ? 1 : 0;
   out[5] = presence(f);
   view.setUint32(8, f.lane ?? 0, true);
-  for (const [i, count] of [ids, types, froms, seqs, times, f.tags ?? []].entries()) view.setUint32(12 + 4 * i, count.length, true);
+  for (const [i, count] of [ids, types, froms, seqs, times, f.tags ?? []].entries())
+    view.setUint32(12 + 4 * i, count.length, true);
   setI64(view, 40, f.seq?.from ?? -MAX_INTEGER);
   setI64(view, 48, f.seq?.to ?? MAX_INTEGER);
   setI64(view, 56, f.time?.from ?? -MAX_INTEGER);
@@ -220,7 +258,10 @@ export function decodeFilter(payload: Uint8Array): Filter {
     number,
   ];
   let at = HEAD;
-  const bytes = (length: number): Uint8Array => payload.subarray(at, (at += length));
+  const bytes = (length: number): Uint8Array => {
+    at += length;
+    return payload.subarray(at - length, at);
+  };
   const u16 = (): number => viewOf(bytes(2)).getUint16(0, true);
   const u64 = (): number => getU64(viewOf(bytes(8)), 0);
   const string = (length: number): string => fromUtf8(bytes(length)) ?? '';

@@ -52,7 +52,13 @@ export function commitHash(c: CommitPreimage): Uint8Array {
 }
 
 /** What the sequencer signs in the control lane (lane 0). `sig` has 64 bytes. */
-export function eventHash(hash: Uint8Array, sig: Uint8Array, sequencer: Uint8Array, seq: number, timestamp: number): Uint8Array {
+export function eventHash(
+  hash: Uint8Array,
+  sig: Uint8Array,
+  sequencer: Uint8Array,
+  seq: number,
+  timestamp: number,
+): Uint8Array {
   return H(PREFIX_EVENT, hash, sig, sequencer, seq, timestamp);
 }
 
@@ -136,7 +142,12 @@ export function ctNode(left: Uint8Array, right: Uint8Array): Uint8Array {
 }
 
 /** The 76 bytes of a closed bundle in the CT log (PROTOCOL §7). */
-export function ctLeafData(eventsRoot: Uint8Array, stateHash: Uint8Array, firstSeq: number, bundleSize: number): Uint8Array {
+export function ctLeafData(
+  eventsRoot: Uint8Array,
+  stateHash: Uint8Array,
+  firstSeq: number,
+  bundleSize: number,
+): Uint8Array {
   return concat(eventsRoot, stateHash, be64(firstSeq), be32(bundleSize));
 }
 

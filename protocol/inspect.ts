@@ -24,7 +24,7 @@ import { type EnclaveId, hex32, isHex32, unhex } from './hex.ts';
 import { canonical, isArray, isObject, type Json, type JsonObject, parseJson, type Span } from './json.ts';
 import { MAX_ARRAY, MAX_COMMIT_BYTES } from './limits.ts';
 import { buildCommitError, buildCommitRecord, NO_TARGET } from './records.ts';
-import { buildRequest, buildRequestError, parseRequest, POST_REQUESTS, type RequestKind } from './requests.ts';
+import { buildRequest, buildRequestError, POST_REQUESTS, parseRequest, type RequestKind } from './requests.ts';
 
 export const DEFAULT_LIMITS: Limits = { maxCommit: MAX_COMMIT_BYTES, maxArray: MAX_ARRAY };
 
@@ -39,7 +39,12 @@ const PATH_REQUESTS: Readonly<Record<Exclude<InspectMode, 'post' | 'snapshot'>, 
  * `Inspector.inspect` of kernel/kernel.ts, in plain words; the reference for every other one. `enclave`: 32 bytes, the id
  * in the path. Throws TypeError on an id of another length.
  */
-export function inspectBody(body: Uint8Array, mode: InspectMode, enclave?: Uint8Array, limits: Limits = DEFAULT_LIMITS): Inspection {
+export function inspectBody(
+  body: Uint8Array,
+  mode: InspectMode,
+  enclave?: Uint8Array,
+  limits: Limits = DEFAULT_LIMITS,
+): Inspection {
   const parsed = parseJson(body);
   if (parsed === null) return refuse('invalid_json');
   const path = enclave === undefined ? undefined : hex32<EnclaveId>(enclave);
@@ -48,7 +53,8 @@ export function inspectBody(body: Uint8Array, mode: InspectMode, enclave?: Uint8
     if (!isObject(value)) return refuse('invalid_commit');
     return { kind: 'commit', code: 0, bytes: inspectCommit(value, parsed, path, limits, true), count: 1 };
   }
-  if (mode !== 'post') return isObject(value) ? inspectRequest(PATH_REQUESTS[mode], value, path) : refuse('invalid_commit');
+  if (mode !== 'post')
+    return isObject(value) ? inspectRequest(PATH_REQUESTS[mode], value, path) : refuse('invalid_commit');
   if (isArray(value)) {
     if (value.length > limits.maxArray) return refuse('too_large');
     const records = value.map((item, i) => inspectCommit(item, parsed.elements[i] as Span, path, limits));
@@ -71,7 +77,13 @@ function inspectRequest(kind: RequestKind, body: JsonObject, path: EnclaveId | u
   return { kind: 'request', code: 0, bytes, count: 1 };
 }
 
-function inspectCommit(value: Json, span: Span, path: EnclaveId | undefined, limits: Limits, erasable = false): Uint8Array {
+function inspectCommit(
+  value: Json,
+  span: Span,
+  path: EnclaveId | undefined,
+  limits: Limits,
+  erasable = false,
+): Uint8Array {
   const length = span.end - span.start;
   if (length > limits.maxCommit) return buildCommitError(errorNumber('too_large'), span.start, length);
   const commit = parseCommit(value, { erasable, ...(path === undefined ? {} : { enclave: path }) });
@@ -115,9 +127,12 @@ export function typeNumber(type: string): number {
 const TARGETED: ReadonlySet<string> = new Set(['Update', 'Delete', 'Move', 'Grant', 'Revoke', 'Transfer']);
 
 /** What an IC calls target: an event id or identity, of a Manifest its key seed; null if the content has none. */
-export function targetOf(commit: Pick<Commit, 'type' | 'from' | 'content' | 'content_hash' | 'tags'>): Uint8Array | null {
+export function targetOf(
+  commit: Pick<Commit, 'type' | 'from' | 'content' | 'content_hash' | 'tags'>,
+): Uint8Array | null {
   const { type, content } = commit;
-  if (type === 'Manifest') return commit.content_hash === undefined ? keySeed(unhex(commit.from), content, commit.tags ?? []) : null;
+  if (type === 'Manifest')
+    return commit.content_hash === undefined ? keySeed(unhex(commit.from), content, commit.tags ?? []) : null;
   if (!TARGETED.has(type) || !isObject(content)) return null;
   const target = content.get('target');
   return isHex32(target) ? unhex(target) : null;

@@ -16,19 +16,48 @@ function value(text: string): Json {
 }
 
 test('numbers other than plain integers within ±(2^53−1) are refused', () => {
-  for (const text of ['1.0', '1.5', '1e3', '1E0', '-0', '00', '01', '-01', '+1', '.5', '1.', '-', '0x10', 'NaN', 'Infinity', '1_0']) refused(text);
-  for (const text of ['9007199254740992', '-9007199254740992', '9007199254740993', `1${'0'.repeat(400)}`]) refused(text);
+  for (const text of [
+    '1.0',
+    '1.5',
+    '1e3',
+    '1E0',
+    '-0',
+    '00',
+    '01',
+    '-01',
+    '+1',
+    '.5',
+    '1.',
+    '-',
+    '0x10',
+    'NaN',
+    'Infinity',
+    '1_0',
+  ])
+    refused(text);
+  for (const text of ['9007199254740992', '-9007199254740992', '9007199254740993', `1${'0'.repeat(400)}`])
+    refused(text);
   assert.equal(value('9007199254740991'), Number.MAX_SAFE_INTEGER);
   assert.equal(value('-9007199254740991'), Number.MIN_SAFE_INTEGER);
   assert.equal(value('0'), 0);
 });
 
 test('duplicate keys are refused, also when they are written differently', () => {
-  for (const text of ['{"a":1,"a":1}', '{"a":1,"\\u0061":2}', '{"x":{"":1,"":2}}', '{"__proto__":1,"__proto__":1}']) refused(text);
+  for (const text of ['{"a":1,"a":1}', '{"a":1,"\\u0061":2}', '{"x":{"":1,"":2}}', '{"__proto__":1,"__proto__":1}'])
+    refused(text);
 });
 
 test('lone surrogates are refused', () => {
-  for (const text of ['"\\ud800"', '"\\udc00"', '"\\ud800x"', '"\\ud800\\ud800"', '"\\ud800\\u0041"', '"\\udc00\\ud800"', '{"\\ud800":1}', '"\\ud800\\n"']) {
+  for (const text of [
+    '"\\ud800"',
+    '"\\udc00"',
+    '"\\ud800x"',
+    '"\\ud800\\ud800"',
+    '"\\ud800\\u0041"',
+    '"\\udc00\\ud800"',
+    '{"\\ud800":1}',
+    '"\\ud800\\n"',
+  ]) {
     refused(text);
   }
   assert.equal(value('"\\ud83d\\ude00"'), '😀');
@@ -36,7 +65,19 @@ test('lone surrogates are refused', () => {
 
 test('invalid UTF-8 and a byte-order mark are refused', () => {
   const quoted = (...bytes: number[]): Uint8Array => Uint8Array.of(0x22, ...bytes, 0x22);
-  for (const bytes of [[0xff], [0x80], [0xc0, 0x80], [0xc1, 0xbf], [0xe0, 0x80, 0x80], [0xed, 0xa0, 0x80], [0xed, 0xbf, 0xbf], [0xf0, 0x80, 0x80, 0x80], [0xf4, 0x90, 0x80, 0x80], [0xc3], [0xe2, 0x82]]) {
+  for (const bytes of [
+    [0xff],
+    [0x80],
+    [0xc0, 0x80],
+    [0xc1, 0xbf],
+    [0xe0, 0x80, 0x80],
+    [0xed, 0xa0, 0x80],
+    [0xed, 0xbf, 0xbf],
+    [0xf0, 0x80, 0x80, 0x80],
+    [0xf4, 0x90, 0x80, 0x80],
+    [0xc3],
+    [0xe2, 0x82],
+  ]) {
     refused(quoted(...bytes));
   }
   refused(concat(Uint8Array.of(0xef, 0xbb, 0xbf), utf8('{}')));
@@ -44,19 +85,60 @@ test('invalid UTF-8 and a byte-order mark are refused', () => {
 });
 
 test('control characters, unknown escapes and unfinished strings are refused', () => {
-  for (const text of ['"\n"', '"\t"', '"\0"', '"\u001f"', '"\\x"', '"\\u12"', '"\\u12g4"', '"\\u 123"', '"\\u+123"', '"\\U0041"', '"', '"\\', '"\\"', "'a'"]) refused(text);
+  for (const text of [
+    '"\n"',
+    '"\t"',
+    '"\0"',
+    '"\u001f"',
+    '"\\x"',
+    '"\\u12"',
+    '"\\u12g4"',
+    '"\\u 123"',
+    '"\\u+123"',
+    '"\\U0041"',
+    '"',
+    '"\\',
+    '"\\"',
+    "'a'",
+  ])
+    refused(text);
   assert.equal(value('"\\"\\\\\\/\\b\\f\\n\\r\\t\\u00e9\\u00E9"'), '"\\/\b\f\n\r\téé');
   assert.equal(value('"\u007f"'), '\u007f');
 });
 
 test('structure faults and trailing bytes are refused', () => {
-  for (const text of ['', ' ', '{', '[', '}', '{"a"}', '{"a":}', '{a:1}', '{"a":1,}', '[1,]', '[,1]', '[1 2]', '{"a":1 "b":2}', '{} {}', '1 1', 'nul', 'nulll', 'True', '[]]', '{}\0', '\u00a0{}', '\u000b1', '//\n1']) {
+  for (const text of [
+    '',
+    ' ',
+    '{',
+    '[',
+    '}',
+    '{"a"}',
+    '{"a":}',
+    '{a:1}',
+    '{"a":1,}',
+    '[1,]',
+    '[,1]',
+    '[1 2]',
+    '{"a":1 "b":2}',
+    '{} {}',
+    '1 1',
+    'nul',
+    'nulll',
+    'True',
+    '[]]',
+    '{}\0',
+    '\u00a0{}',
+    '\u000b1',
+    '//\n1',
+  ]) {
     refused(text);
   }
 });
 
 test('depth 32 passes, 33 does not; the array around commits is no level', () => {
-  const nested = (depth: number, inner = ''): string => '{"a":'.repeat(depth - 1) + `{${inner}}` + '}'.repeat(depth - 1);
+  const nested = (depth: number, inner = ''): string =>
+    `${'{"a":'.repeat(depth - 1)}{${inner}}${'}'.repeat(depth - 1)}`;
   value(nested(32));
   refused(nested(33));
   refused(nested(32, '"a":[]'));
@@ -83,7 +165,8 @@ test('spans name the text of the value and of each element, in bytes', () => {
   const bytes = utf8(text);
   const parsed = parseJson(bytes);
   assert.ok(parsed);
-  const cut = (span: { start: number; end: number }): string => new TextDecoder().decode(bytes.subarray(span.start, span.end));
+  const cut = (span: { start: number; end: number }): string =>
+    new TextDecoder().decode(bytes.subarray(span.start, span.end));
   assert.equal(cut(parsed), text.trim());
   assert.deepEqual(parsed.elements.map(cut), ['{"é":1}', '"x"', '12']);
 });
@@ -101,10 +184,18 @@ test('toJson refuses what is no JSON of ours', () => {
   assert.equal(canonical(toJson({ b: [1, null, true], a: { x: undefined } })), '{"a":{},"b":[1,null,true]}');
 });
 
-const seed = Number(process.env.SEED ?? 1);
+const seed = 20260701;
 test(`what canonical writes is read back as the same value (seed ${seed})`, () => {
   const json = fc.letrec((tie) => ({
-    value: fc.oneof({ maxDepth: 5 }, fc.constant(null), fc.boolean(), fc.maxSafeInteger(), fc.string({ unit: 'binary' }), fc.array(tie('value')), fc.dictionary(fc.string({ unit: 'binary' }), tie('value'))),
+    value: fc.oneof(
+      { maxDepth: 5 },
+      fc.constant(null),
+      fc.boolean(),
+      fc.maxSafeInteger(),
+      fc.string({ unit: 'binary' }),
+      fc.array(tie('value')),
+      fc.dictionary(fc.string({ unit: 'binary' }), tie('value')),
+    ),
   })).value;
   fc.assert(
     fc.property(json, (plain) => {
@@ -119,7 +210,33 @@ test(`what canonical writes is read back as the same value (seed ${seed})`, () =
 });
 
 test(`arbitrary bytes never throw and never pass where JSON.parse fails (seed ${seed})`, () => {
-  const soup = fc.array(fc.constantFrom('{', '}', '[', ']', ':', ',', '"', '"a"', '\\', '\\u', 'd800', '0', '1', '-', '.', 'e', 'true', 'null', ' ', '\n', 'é', '\0'), { maxLength: 12 });
+  const soup = fc.array(
+    fc.constantFrom(
+      '{',
+      '}',
+      '[',
+      ']',
+      ':',
+      ',',
+      '"',
+      '"a"',
+      '\\',
+      '\\u',
+      'd800',
+      '0',
+      '1',
+      '-',
+      '.',
+      'e',
+      'true',
+      'null',
+      ' ',
+      '\n',
+      'é',
+      '\0',
+    ),
+    { maxLength: 12 },
+  );
   fc.assert(
     fc.property(soup, (parts) => {
       const text = parts.join('');

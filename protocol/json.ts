@@ -204,7 +204,8 @@ class Parser {
   }
 
   private space(): void {
-    for (let byte = this.peek(); byte === 0x20 || byte === 0x0a || byte === 0x0d || byte === 0x09; byte = this.peek()) this.at++;
+    for (let byte = this.peek(); byte === 0x20 || byte === 0x0a || byte === 0x0d || byte === 0x09; byte = this.peek())
+      this.at++;
   }
 
   /** The next byte; −1 behind the end, which no rule takes. */

@@ -9,7 +9,8 @@ const MASK = 0xffffffffffffffffn;
  * is in 0 … buckets−1. Throws RangeError unless 1 ≤ buckets < 2^31.
  */
 export function jump(key: bigint, buckets: number): number {
-  if (!Number.isInteger(buckets) || buckets < 1 || buckets >= 2 ** 31) throw new RangeError('buckets must be in 1 … 2^31−1');
+  if (!Number.isInteger(buckets) || buckets < 1 || buckets >= 2 ** 31)
+    throw new RangeError('buckets must be in 1 … 2^31−1');
   let state = key & MASK;
   let bucket = -1;
   for (let next = 0; next < buckets; ) {

@@ -11,7 +11,18 @@ export interface Receipt extends Sequenced {
   readonly enclave: EnclaveId;
 }
 
-const KEYS: ReadonlySet<string> = new Set(['type', 'id', 'hash', 'enclave', 'seq', 'timestamp', 'sequencer', 'seq_sig', 'lane', 'ctl']);
+const KEYS: ReadonlySet<string> = new Set([
+  'type',
+  'id',
+  'hash',
+  'enclave',
+  'seq',
+  'timestamp',
+  'sequencer',
+  'seq_sig',
+  'lane',
+  'ctl',
+]);
 
 /** The receipt in a JSON value, or null. */
 export function parseReceipt(value: Json): Receipt | null {
@@ -33,7 +44,11 @@ export function receiptOfEvent(event: Event): Receipt {
  * null if this is a receipt for exactly this commit: same hash and enclave, id and signature of the sequencer it names.
  * Whether that is the enclave's sequencer is the caller's question.
  */
-export function verifyReceipt(receipt: Receipt, commit: Commit, verifier?: Verifier): 'invalid_hash' | 'invalid_signature' | 'expired' | null {
+export function verifyReceipt(
+  receipt: Receipt,
+  commit: Commit,
+  verifier?: Verifier,
+): 'invalid_hash' | 'invalid_signature' | 'expired' | null {
   if (receipt.hash !== commit.hash || receipt.enclave !== commit.enclave) return 'invalid_hash';
   if (receipt.timestamp >= commit.exp) return 'expired';
   return verifySequenced(commit, receipt, verifier);

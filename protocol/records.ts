@@ -1,4 +1,13 @@
-import { IC_ALG, IC_ECDSA, IC_ERASED, IC_TAGS, FORMAT_VERSION, RECORD_CLOSING, RECORD_EVENT, RECORD_GENESIS } from '../kernel/kernel.ts';
+import {
+  FORMAT_VERSION,
+  IC_ALG,
+  IC_ECDSA,
+  IC_ERASED,
+  IC_TAGS,
+  RECORD_CLOSING,
+  RECORD_EVENT,
+  RECORD_GENESIS,
+} from '../kernel/kernel.ts';
 import { fromUtf8, pad8, utf8, viewOf } from './bytes.ts';
 import type { Alg } from './commit.ts';
 import { type EventStatus, eventTextJson } from './event.ts';
@@ -241,7 +250,9 @@ export function readClosingRecord(record: Uint8Array): ClosingRecord {
   checkRecord(record, CLOSING_HEAD, record[4] === RECORD_CLOSING || record[4] === RECORD_GENESIS);
   const view = viewOf(record);
   const count = view.getUint32(264, true);
-  const nodes = Array.from({ length: count }, (_, i) => record.subarray(CLOSING_HEAD + 32 * i, CLOSING_HEAD + 32 * (i + 1)));
+  const nodes = Array.from({ length: count }, (_, i) =>
+    record.subarray(CLOSING_HEAD + 32 * i, CLOSING_HEAD + 32 * (i + 1)),
+  );
   return {
     genesis: record[4] === RECORD_GENESIS,
     index: getU64(view, 8),
@@ -266,7 +277,8 @@ export function recordKind(record: Uint8Array): number {
 
 function checkRecord(record: Uint8Array, head: number, kind: boolean): void {
   if (record.length < head || !kind) throw new RangeError('not a record of this kind');
-  if (record[7] !== FORMAT_VERSION) throw new RangeError(`record of format ${record[7]}, this node reads ${FORMAT_VERSION}`);
+  if (record[7] !== FORMAT_VERSION)
+    throw new RangeError(`record of format ${record[7]}, this node reads ${FORMAT_VERSION}`);
 }
 
 /** `alg` as it was sent, from the flags of an IC or event record. */
@@ -279,7 +291,13 @@ export function algOf(flags: number): Alg | undefined {
 export function receiptOf(enclave: Uint8Array, record: Uint8Array): string {
   const { id, hash, sequencer, seqSig, seq, timestamp, lane, ctl } = readEventRecord(record);
   return receiptTextJson({
-    ...{ id: toHex(id), hash: toHex(hash), enclave: toHex(enclave), sequencer: toHex(sequencer), seqSig: toHex(seqSig) },
+    ...{
+      id: toHex(id),
+      hash: toHex(hash),
+      enclave: toHex(enclave),
+      sequencer: toHex(sequencer),
+      seqSig: toHex(seqSig),
+    },
     ...{ seq, timestamp, lane, ctl },
   });
 }

@@ -25,8 +25,16 @@ export type RequestParams =
   | { readonly kind: typeof REQUEST_QUERY | typeof REQUEST_PULL; readonly filter: Filter }
   | { readonly kind: typeof REQUEST_INFO }
   | { readonly kind: typeof REQUEST_SEQUENCER; readonly seed: Uint8Array }
-  | { readonly kind: typeof REQUEST_INCLUSION | typeof REQUEST_BUNDLE; readonly by: ProofSubject; readonly ts: number | null }
-  | { readonly kind: typeof REQUEST_STATE | typeof REQUEST_STATE_BATCH; readonly namespace: Namespace; readonly keys: readonly Uint8Array[] };
+  | {
+      readonly kind: typeof REQUEST_INCLUSION | typeof REQUEST_BUNDLE;
+      readonly by: ProofSubject;
+      readonly ts: number | null;
+    }
+  | {
+      readonly kind: typeof REQUEST_STATE | typeof REQUEST_STATE_BATCH;
+      readonly namespace: Namespace;
+      readonly keys: readonly Uint8Array[];
+    };
 
 /** What a proof is asked for: the event at a seq or with an id, or the bundle at a leaf index. */
 export type ProofSubject =
@@ -91,10 +99,19 @@ function parseSequencer(body: JsonObject): Request | ErrorCode {
   const tags = body.has('tags') ? body.get('tags') : [];
   if (!isHex32(from) || content === undefined || !isTags(tags)) return 'invalid_commit';
   const author = unhex(from);
-  return { kind: REQUEST_SEQUENCER, seed: keySeed(author, content, tags), enclave: ZERO32, from: author, session: ZERO_SESSION };
+  return {
+    kind: REQUEST_SEQUENCER,
+    seed: keySeed(author, content, tags),
+    enclave: ZERO32,
+    from: author,
+    session: ZERO_SESSION,
+  };
 }
 
-function parseParams(kind: Exclude<RequestKind, typeof REQUEST_INFO | typeof REQUEST_SEQUENCER>, body: JsonObject): RequestParams | null {
+function parseParams(
+  kind: Exclude<RequestKind, typeof REQUEST_INFO | typeof REQUEST_SEQUENCER>,
+  body: JsonObject,
+): RequestParams | null {
   switch (kind) {
     case REQUEST_QUERY: {
       const filter = parseFilter(body.get('filter'));
@@ -127,7 +144,10 @@ function parseSubject(body: JsonObject): ProofSubject | null {
 }
 
 /** Whether a kv key is one of the forms of PROTOCOL §6 is for the read that knows them (`decodeKvKey`). */
-function parseStateKeys(kind: typeof REQUEST_STATE | typeof REQUEST_STATE_BATCH, body: JsonObject): RequestParams | null {
+function parseStateKeys(
+  kind: typeof REQUEST_STATE | typeof REQUEST_STATE_BATCH,
+  body: JsonObject,
+): RequestParams | null {
   const index = (NAMESPACES as readonly (Json | undefined)[]).indexOf(body.get('namespace'));
   if (index < 0) return null;
   const namespace = index as Namespace;
@@ -217,7 +237,11 @@ export function requestCode(record: Uint8Array): number {
 /** A good IR of the kinds that inspect makes; byte fields are views into it. Throws RangeError on others. */
 export function readRequest(record: Uint8Array): Request {
   if (requestCode(record) !== 0) throw new RangeError('a refused request has no fields');
-  const envelope = { enclave: record.subarray(8, 40), from: record.subarray(40, 72), session: record.subarray(72, 140) };
+  const envelope = {
+    enclave: record.subarray(8, 40),
+    from: record.subarray(40, 72),
+    session: record.subarray(72, 140),
+  };
   return { ...readParams(record[6] as number, record.subarray(HEAD)), ...envelope };
 }
 
@@ -235,7 +259,8 @@ function readParams(kind: number, payload: Uint8Array): RequestParams {
       const view = viewOf(payload);
       const name = SUBJECTS[payload[0] as number];
       if (name === undefined) throw new RangeError('no such proof subject');
-      const by: ProofSubject = name === 'id' ? { by: name, id: payload.subarray(24, 56) } : { by: name, n: getU64(view, 8) };
+      const by: ProofSubject =
+        name === 'id' ? { by: name, id: payload.subarray(24, 56) } : { by: name, n: getU64(view, 8) };
       return { kind, by, ts: payload[1] === 1 ? getU64(view, 16) : null };
     }
     case REQUEST_STATE:

@@ -3,7 +3,7 @@ import { test } from 'node:test';
 import { schnorr } from '@noble/curves/secp256k1.js';
 import { be32, concat, utf8 } from './bytes.ts';
 import { sha256, ZERO32 } from './hash.ts';
-import { type EnclaveId, hex32, type Hash32, toHex, unhex } from './hex.ts';
+import { type EnclaveId, type Hash32, hex32, toHex, unhex } from './hex.ts';
 import { toJson } from './json.ts';
 import { noble } from './secp.ts';
 import { checkSession, makeSession, parseSession, sessionExpires } from './session.ts';
@@ -27,7 +27,18 @@ function encryptedForm(r: Uint8Array, sessionPub: Uint8Array, expires: number): 
 
 test('misshapen tokens are no tokens', () => {
   const good = makeSession(SECRET, SEQUENCER, SECONDS + 60);
-  for (const token of ['', good.slice(2), `${good}00`, good.toUpperCase(), `${good.slice(0, -1)}g`, 5, null, undefined, [good]]) assert.equal(parseSession(token), null);
+  for (const token of [
+    '',
+    good.slice(2),
+    `${good}00`,
+    good.toUpperCase(),
+    `${good.slice(0, -1)}g`,
+    5,
+    null,
+    undefined,
+    [good],
+  ])
+    assert.equal(parseSession(token), null);
   assert.equal(checkSession(new Uint8Array(67), FROM, SEQUENCER, NOW), 'invalid_session');
 });
 
@@ -81,11 +92,19 @@ test('every field of a tree head is signed', () => {
   const sth = signSth({ enclave: hex32<EnclaveId>(FROM), t: 5, ts: 2, r: hex32<Hash32>(SECRET) }, secret);
   assert.ok(verifySth(sth));
   const other = hex32<Hash32>(sha256(utf8('other')));
-  for (const change of [{ enclave: other as never }, { t: 6 }, { ts: 3 }, { r: other }, { sequencer: hex32(FROM) as never }, { sig: `${other}${other}` as never }]) {
+  for (const change of [
+    { enclave: other as never },
+    { t: 6 },
+    { ts: 3 },
+    { r: other },
+    { sequencer: hex32(FROM) as never },
+    { sig: `${other}${other}` as never },
+  ]) {
     assert.equal(verifySth({ ...sth, ...change }), false, String(Object.keys(change)));
   }
   const plain = JSON.parse(sthJson(sth));
   assert.deepEqual(Object.keys(plain), ['enclave', 't', 'ts', 'r', 'sequencer', 'sig']);
   assert.deepEqual(parseSth(toJson(plain)), sth);
-  for (const change of [{ t: -1 }, { ts: null }, { r: '' }, { sig: other }, { x: 1 }, { enclave: undefined }]) assert.equal(parseSth(toJson({ ...plain, ...change })), null);
+  for (const change of [{ t: -1 }, { ts: null }, { r: '' }, { sig: other }, { x: 1 }, { enclave: undefined }])
+    assert.equal(parseSth(toJson({ ...plain, ...change })), null);
 });

@@ -8,7 +8,12 @@ import { noble, type Signer, type Verifier } from './secp.ts';
 export const SESSION_BYTES = 68;
 
 /** The token as 136 hex digits; `expires` in Unix seconds. Throws on a bad secret. */
-export function makeSession(secret: Uint8Array, sequencer: Uint8Array, expires: number, signer: Signer = noble): string {
+export function makeSession(
+  secret: Uint8Array,
+  sequencer: Uint8Array,
+  expires: number,
+  signer: Signer = noble,
+): string {
   const sig = signer.signSchnorr(secret, sessionPlainMessage(sequencer, expires));
   return toHex(concat(sig, be32(expires)));
 }
@@ -36,7 +41,8 @@ export function checkSession(
 ): 'invalid_session' | 'session_expired' | null {
   if (session.length !== SESSION_BYTES) return 'invalid_session';
   const expires = sessionExpires(session);
-  if (!verifier.verifySchnorr(from, sessionPlainMessage(sequencer, expires), session.subarray(0, 64))) return 'invalid_session';
+  if (!verifier.verifySchnorr(from, sessionPlainMessage(sequencer, expires), session.subarray(0, 64)))
+    return 'invalid_session';
   const seconds = Math.floor(now / 1000);
   if (expires < seconds - SESSION_LEEWAY) return 'session_expired';
   if (expires > seconds + SESSION_LIFETIME + SESSION_LEEWAY) return 'invalid_session';

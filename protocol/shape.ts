@@ -26,7 +26,12 @@ export function isTags(value: Json | undefined): value is Tags {
 }
 
 function isTag(value: Json): boolean {
-  return isArray(value) && value.length >= 1 && value.length <= MAX_TAG_STRINGS && value.every((text) => isShort(text, MAX_TAG_BYTES));
+  return (
+    isArray(value) &&
+    value.length >= 1 &&
+    value.length <= MAX_TAG_STRINGS &&
+    value.every((text) => isShort(text, MAX_TAG_BYTES))
+  );
 }
 
 /** Has it no keys but these? */

@@ -45,10 +45,12 @@ export function decodeKvKey(raw: Uint8Array): KvKey | null {
   if (!isCborArray(value)) return null;
   const [kind, name, from] = value;
   if (kind === 'status') return value.length === 1 ? { kind } : null;
-  if (kind === 'gate') return value.length === 2 && typeof name === 'string' && TYPE_PATTERN.test(name) ? { kind, alias: name } : null;
+  if (kind === 'gate')
+    return value.length === 2 && typeof name === 'string' && TYPE_PATTERN.test(name) ? { kind, alias: name } : null;
   if (!isSlotKey(name)) return null;
   if (kind === 'shared') return value.length === 2 ? { kind, key: name } : null;
-  if (kind === 'own') return value.length === 3 && from instanceof Uint8Array && from.length === 32 ? { kind, key: name, from } : null;
+  if (kind === 'own')
+    return value.length === 3 && from instanceof Uint8Array && from.length === 32 ? { kind, key: name, from } : null;
   return null;
 }
 

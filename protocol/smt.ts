@@ -164,7 +164,14 @@ export function parseSmtProof(value: Json, extra: readonly string[] = []): SmtPr
   if (!isObject(value) || !hasOnly(value, new Set([...PROOF_KEYS, ...extra]))) return null;
   const [k, v, s, o] = [value.get('k'), value.get('v'), value.get('s'), value.get('o')];
   const key = keyOf(k);
-  if (key === null || (v !== null && !isHex32(v)) || !isArray(s) || s.length > SMT_BITS || !s.every((item) => isHex32(item))) return null;
+  if (
+    key === null ||
+    (v !== null && !isHex32(v)) ||
+    !isArray(s) ||
+    s.length > SMT_BITS ||
+    !s.every((item) => isHex32(item))
+  )
+    return null;
   const siblings = s.map((item) => fromHex(item as string) as Uint8Array);
   const member = v === null ? null : fromHex(v);
   if (o === null) return { key, value: member, siblings, other: null };

@@ -1,5 +1,15 @@
 import { sthMessage } from './hash.ts';
-import { type EnclaveId, type Hash32, hex32, hex64, isHex32, isHex64, type PublicKey, type Signature, unhex } from './hex.ts';
+import {
+  type EnclaveId,
+  type Hash32,
+  hex32,
+  hex64,
+  isHex32,
+  isHex64,
+  type PublicKey,
+  type Signature,
+  unhex,
+} from './hex.ts';
 import { isObject, type Json } from './json.ts';
 import { noble, type Signer, type Verifier } from './secp.ts';
 import { hasOnly, isInteger } from './shape.ts';
@@ -38,7 +48,11 @@ export function sthHash(sth: Pick<Sth, 'enclave' | 't' | 'ts' | 'r'>): Uint8Arra
 }
 
 /** Throws on a bad secret. */
-export function signSth(head: Pick<Sth, 'enclave' | 't' | 'ts' | 'r'>, secret: Uint8Array, signer: Signer = noble): Sth {
+export function signSth(
+  head: Pick<Sth, 'enclave' | 't' | 'ts' | 'r'>,
+  secret: Uint8Array,
+  signer: Signer = noble,
+): Sth {
   const pub = signer.publicKey(secret);
   if (pub === null) throw new RangeError('not a secret key');
   const { enclave, t, ts, r } = head;
@@ -52,6 +66,7 @@ export function verifySth(sth: Sth, verifier: Verifier = noble): boolean {
 
 export function sthJson(sth: Sth): string {
   return (
-    `{"enclave":"${sth.enclave}","t":${sth.t},"ts":${sth.ts},"r":"${sth.r}",` + `"sequencer":"${sth.sequencer}","sig":"${sth.sig}"}`
+    `{"enclave":"${sth.enclave}","t":${sth.t},"ts":${sth.ts},"r":"${sth.r}",` +
+    `"sequencer":"${sth.sequencer}","sig":"${sth.sig}"}`
   );
 }

@@ -1,11 +1,37 @@
+import type { InspectMode } from '../../kernel/kernel.ts';
 import { bundlePath, eventsRoot, verifyBundlePath } from '../../protocol/bundle-tree.ts';
 import { utf8 } from '../../protocol/bytes.ts';
 import { type Cbor, encodeCbor } from '../../protocol/cbor.ts';
-import { commitJson, contentHashOf, enclaveIdOf, parseCommit, signCommit, verifyCommit } from '../../protocol/commit.ts';
-import { assemble, CtFrontier, type CtNodeId, consistencyPlan, inclusionPlan, verifyConsistency, verifyInclusion } from '../../protocol/ct.ts';
+import {
+  commitJson,
+  contentHashOf,
+  enclaveIdOf,
+  parseCommit,
+  signCommit,
+  verifyCommit,
+} from '../../protocol/commit.ts';
+import {
+  assemble,
+  CtFrontier,
+  type CtNodeId,
+  consistencyPlan,
+  inclusionPlan,
+  verifyConsistency,
+  verifyInclusion,
+} from '../../protocol/ct.ts';
 import { errorBody, errorOf } from '../../protocol/errors.ts';
 import { eventHashOf, eventJson, parseEvent, signEvent, verifyEvent } from '../../protocol/event.ts';
-import { chainStep, contentHash, ctLeaf, ctLeafData, ctNode, keySeed, sequencerSecret, sha256, type Tags } from '../../protocol/hash.ts';
+import {
+  chainStep,
+  contentHash,
+  ctLeaf,
+  ctLeafData,
+  ctNode,
+  keySeed,
+  sequencerSecret,
+  sha256,
+  type Tags,
+} from '../../protocol/hash.ts';
 import { type EnclaveId, fromHex, isHex32, type PublicKey, toHex, unhex } from '../../protocol/hex.ts';
 import { inspectBody } from '../../protocol/inspect.ts';
 import { canonical, type Json, parseJson, toJson } from '../../protocol/json.ts';
@@ -13,10 +39,18 @@ import { jump, laneOf, shardOf } from '../../protocol/jump.ts';
 import { parseReceipt, receiptJson, receiptOfEvent, verifyReceipt } from '../../protocol/receipt.ts';
 import { noble } from '../../protocol/secp.ts';
 import { checkSession, makeSession, parseSession } from '../../protocol/session.ts';
+import {
+  EMPTY_SMT,
+  parseSmtProof,
+  type Smt,
+  smtProofJson,
+  smtProve,
+  smtRoot,
+  smtSet,
+  smtVerify,
+} from '../../protocol/smt.ts';
 import { decodeKvKey, smtKey } from '../../protocol/smt-keys.ts';
-import { EMPTY_SMT, parseSmtProof, type Smt, smtProofJson, smtProve, smtRoot, smtSet, smtVerify } from '../../protocol/smt.ts';
 import { parseSth, signSth, sthHash, sthJson, verifySth } from '../../protocol/sth.ts';
-import type { InspectMode } from '../../kernel/kernel.ts';
 
 /** A row of the vectors: what goes in, and what must come out. Bytes are hex, JSON is text, `error` is a code. */
 export interface Row {
@@ -51,12 +85,18 @@ export const KINDS: Readonly<Record<string, (x: Input) => unknown>> = {
   verify_commit(x) {
     const commit = parseCommit(read(x.commit), { erasable: x.erasable === true });
     if (commit === null) return { error: 'invalid_commit' };
-    return verdict(verifyCommit(commit)) ?? { content_hash: toHex(contentHashOf(commit)), canonical: commitJson(commit) };
+    return (
+      verdict(verifyCommit(commit)) ?? { content_hash: toHex(contentHashOf(commit)), canonical: commitJson(commit) }
+    );
   },
   sign_event(x) {
     const { commit, secret, ...place } = x;
     const event = signEvent(parseCommit(read(commit)) as never, place as never, unhex(secret));
-    return { event_hash: toHex(eventHashOf(event, event)), event: eventJson(event), receipt: receiptJson(receiptOfEvent(event)) };
+    return {
+      event_hash: toHex(eventHashOf(event, event)),
+      event: eventJson(event),
+      receipt: receiptJson(receiptOfEvent(event)),
+    };
   },
   verify_event(x) {
     const event = parseEvent(read(x.event));
@@ -64,14 +104,21 @@ export const KINDS: Readonly<Record<string, (x: Input) => unknown>> = {
   },
   verify_receipt(x) {
     const receipt = parseReceipt(read(x.receipt));
-    return receipt === null ? { ok: false } : (verdict(verifyReceipt(receipt, parseCommit(read(x.commit)) as never)) ?? { ok: true });
+    return receipt === null
+      ? { ok: false }
+      : (verdict(verifyReceipt(receipt, parseCommit(read(x.commit)) as never)) ?? { ok: true });
   },
   enclave(x) {
     const content = read(x.content);
     const seed = keySeed(unhex(x.from), content, x.tags as Tags);
     const secret = sequencerSecret(unhex(x.master), seed);
     const sequencer = toHex(noble.publicKey(secret) as Uint8Array);
-    return { enclave: enclaveIdOf(x.from as PublicKey, content, x.tags as Tags), key_seed: toHex(seed), secret: toHex(secret), sequencer };
+    return {
+      enclave: enclaveIdOf(x.from as PublicKey, content, x.tags as Tags),
+      key_seed: toHex(seed),
+      secret: toHex(secret),
+      sequencer,
+    };
   },
   public_key(x) {
     const key = noble.publicKey(unhex(x.secret));
@@ -96,7 +143,10 @@ export const KINDS: Readonly<Record<string, (x: Input) => unknown>> = {
   },
   smt(x) {
     const tree = treeOf(x.leaves);
-    return { root: toHex(smtRoot(tree)), proofs: (x.keys as string[]).map((key) => smtProofJson(smtProve(tree, unhex(key)))) };
+    return {
+      root: toHex(smtRoot(tree)),
+      proofs: (x.keys as string[]).map((key) => smtProofJson(smtProve(tree, unhex(key)))),
+    };
   },
   verify_smt(x) {
     const proof = parseSmtProof(read(x.proof));
@@ -120,14 +170,18 @@ export const KINDS: Readonly<Record<string, (x: Input) => unknown>> = {
     return {
       root: toHex(frontier.root()),
       inclusion: leaves.map((_, i) => assemble(inclusionPlan(i, leaves.length), get).map(toHex)),
-      consistency: [0, ...leaves.map((_, i) => i + 1)].map((from) => assemble(consistencyPlan(from, leaves.length), get).map(toHex)),
+      consistency: [0, ...leaves.map((_, i) => i + 1)].map((from) =>
+        assemble(consistencyPlan(from, leaves.length), get).map(toHex),
+      ),
     };
   },
   verify_inclusion(x) {
     return { ok: verifyInclusion(unhex(x.root), unhex(x.leaf), x.index, x.size, (x.path as string[]).map(unhex)) };
   },
   verify_consistency(x) {
-    return { ok: verifyConsistency(x.from, x.to, unhex(x.from_root), unhex(x.to_root), (x.path as string[]).map(unhex)) };
+    return {
+      ok: verifyConsistency(x.from, x.to, unhex(x.from_root), unhex(x.to_root), (x.path as string[]).map(unhex)),
+    };
   },
   sign_sth(x) {
     const { secret, ...head } = x;
@@ -150,7 +204,11 @@ export const KINDS: Readonly<Record<string, (x: Input) => unknown>> = {
   },
   /** What a node makes of a body before it looks at any enclave: a code, or the inspected records (kernel/kernel.ts). */
   inspect(x) {
-    const { kind, code, bytes } = inspectBody(utf8(x.body), x.mode as InspectMode, x.enclave === undefined ? undefined : unhex(x.enclave));
+    const { kind, code, bytes } = inspectBody(
+      utf8(x.body),
+      x.mode as InspectMode,
+      x.enclave === undefined ? undefined : unhex(x.enclave),
+    );
     const found = kind === 'error' ? code : (bytes[4] ?? 0);
     return { kind, ...(found === 0 ? {} : { error: errorOf(found).code }), records: toHex(bytes) };
   },

@@ -4,8 +4,10 @@
  */
 import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { type Case, commitCases, errorCases, eventCases, jsonCases, keyCases, preimageCases, requestCases, sessionCases, sthCases } from './cases.ts';
+import { type Case, errorCases, jsonCases, keyCases, preimageCases } from './cases.ts';
 import { evaluate, type Row } from './evaluate.ts';
+import { requestCases } from './request-cases.ts';
+import { commitCases, eventCases, sessionCases, sthCases } from './signed-cases.ts';
 import { bundleCases, ctCases, smtCases } from './tree-cases.ts';
 
 const FILES: Readonly<Record<string, () => Case[]>> = {
@@ -27,7 +29,12 @@ const write = process.argv.includes('--write');
 let rows = 0;
 let different = 0;
 for (const [name, cases] of Object.entries(FILES)) {
-  const made: Row[] = cases().map(({ kind, name: title, in: input }) => ({ kind, name: title, in: input, out: evaluate({ kind, in: input }) }));
+  const made: Row[] = cases().map(({ kind, name: title, in: input }) => ({
+    kind,
+    name: title,
+    in: input,
+    out: evaluate({ kind, in: input }),
+  }));
   const text = `[\n${made.map((row) => JSON.stringify(row)).join(',\n')}\n]\n`;
   const path = join(import.meta.dirname, `${name}.json`);
   rows += made.length;

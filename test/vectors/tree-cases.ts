@@ -1,8 +1,7 @@
 import { toHex } from '../../protocol/hex.ts';
-import { bytes, type Case, hex, smtKeyCases } from './cases.ts';
+import { bytes, type Case, hex, one, smtKeyCases } from './cases.ts';
 import { evaluate, type Input } from './evaluate.ts';
 
-const one = (kind: string, name: string, input: Input): Case => ({ kind, name, in: input });
 const flip = (text: string): string => (text.startsWith('0') ? '1' : '0') + text.slice(1);
 
 /** Proofs as the trees make them, and the same proofs with one thing wrong. */
@@ -32,9 +31,14 @@ export function ctCases(): Case[] {
   const all = Array.from({ length: 11 }, (_, i) => hex(`leaf ${i}`));
   const trees = [0, 1, 2, 3, 4, 6, 7, 8, 11].map((size) => one('ct', `${size} leaves`, { leaves: all.slice(0, size) }));
   rows.push(...trees);
-  const rootOf = (size: number): string => (evaluate(one('ct', '', { leaves: all.slice(0, size) })) as { root: string }).root;
+  const rootOf = (size: number): string =>
+    (evaluate(one('ct', '', { leaves: all.slice(0, size) })) as { root: string }).root;
   for (const size of [1, 3, 8, 11]) {
-    const { root, inclusion, consistency } = evaluate(one('ct', '', { leaves: all.slice(0, size) })) as { root: string; inclusion: string[][]; consistency: string[][] };
+    const { root, inclusion, consistency } = evaluate(one('ct', '', { leaves: all.slice(0, size) })) as {
+      root: string;
+      inclusion: string[][];
+      consistency: string[][];
+    };
     const index = size >> 1;
     const good = { root, leaf: all[index], index, size, path: inclusion[index] as string[] };
     const check = (name: string, change: Input): void => {
@@ -63,8 +67,12 @@ export function ctCases(): Case[] {
 
 export function smtCases(): Case[] {
   const key = (i: number): string => `0${i % 3}${hex(`key ${i}`).slice(0, 40)}`;
-  const leaves = (count: number): [string, string][] => Array.from({ length: count }, (_, i) => [key(i), hex(`value ${i}`)]);
-  const twins: [string, string][] = [['00'.repeat(21), hex('a')], [`${'00'.repeat(20)}01`, hex('b')]];
+  const leaves = (count: number): [string, string][] =>
+    Array.from({ length: count }, (_, i) => [key(i), hex(`value ${i}`)]);
+  const twins: [string, string][] = [
+    ['00'.repeat(21), hex('a')],
+    [`${'00'.repeat(20)}01`, hex('b')],
+  ];
   const trees: [string, [string, string][], string[]][] = [
     ['empty', [], [key(0)]],
     ['one leaf', leaves(1), [key(0), key(3), key(1)]],
@@ -80,7 +88,9 @@ export function smtCases(): Case[] {
     for (const [i, text] of proofs.entries()) {
       const proof = JSON.parse(text);
       const check = (what: string, change: Input): void => {
-        rows.push(one('verify_smt', `${name}, proof ${i}: ${what}`, { root, proof: JSON.stringify({ ...proof, ...change }) }));
+        rows.push(
+          one('verify_smt', `${name}, proof ${i}: ${what}`, { root, proof: JSON.stringify({ ...proof, ...change }) }),
+        );
       };
       check('good', {});
       check('value changed', { v: proof.v === null ? hex('forged') : null });
@@ -89,7 +99,12 @@ export function smtCases(): Case[] {
       if (proof.v !== null) check('present and absent', { v: null, o: { k: proof.k, v: proof.v } });
     }
     rows.push(one('verify_smt', `${name}: under another root`, { root: toHex(bytes('root')), proof: proofs[0] }));
-    rows.push(one('verify_smt', `${name}: short key`, { root, proof: JSON.stringify({ ...JSON.parse(proofs[0] as string), k: '00' }) }));
+    rows.push(
+      one('verify_smt', `${name}: short key`, {
+        root,
+        proof: JSON.stringify({ ...JSON.parse(proofs[0] as string), k: '00' }),
+      }),
+    );
   }
   return [...smtKeyCases(), ...rows];
 }

@@ -3,21 +3,49 @@ import { hkdfSync } from 'node:crypto';
 import { existsSync, readFileSync } from 'node:fs';
 import { resolve } from 'node:path';
 import { test } from 'node:test';
-import { bundlePath, BundleFrontier, eventsRoot, verifyBundlePath } from './bundle-tree.ts';
-import { encodeCbor } from './cbor.ts';
-import { type Commit, commitHashOf, enclaveIdOf, parseCommit, signCommit, verifyCommit } from './commit.ts';
-import { concat, utf8 } from './bytes.ts';
-import { assemble, consistencyPlan, CtFrontier, type CtNodeId, inclusionPlan, verifyConsistency, verifyInclusion } from './ct.ts';
-import { eventHashOf, signEvent, verifyEvent } from './event.ts';
-import { contentHash, CURVE_ORDER, ctLeaf, ctLeafData, ctNode, keySeed, laneId, sequencerSecret, type Tags } from './hash.ts';
-import { type EnclaveId, type Hash32, type PublicKey, toHex, unhex } from './hex.ts';
-import { canonical, type Json, parseJson } from './json.ts';
-import { jump, laneOf, shardOf } from './jump.ts';
-import { noble } from './secp.ts';
-import { checkSession, makeSession, parseSession } from './session.ts';
-import { decodeKvKey, encodeKvKey, smtKey } from './smt-keys.ts';
-import { EMPTY_SMT, parseSmtProof, type Smt, smtDelete, smtProofJson, smtProve, smtRoot, smtSet, smtVerify } from './smt.ts';
-import { signSth, sthHash, verifySth } from './sth.ts';
+import { BundleFrontier, bundlePath, eventsRoot, verifyBundlePath } from '../protocol/bundle-tree.ts';
+import { concat, utf8 } from '../protocol/bytes.ts';
+import { encodeCbor } from '../protocol/cbor.ts';
+import { type Commit, commitHashOf, enclaveIdOf, parseCommit, signCommit, verifyCommit } from '../protocol/commit.ts';
+import {
+  assemble,
+  CtFrontier,
+  type CtNodeId,
+  consistencyPlan,
+  inclusionPlan,
+  verifyConsistency,
+  verifyInclusion,
+} from '../protocol/ct.ts';
+import { eventHashOf, signEvent, verifyEvent } from '../protocol/event.ts';
+import {
+  CURVE_ORDER,
+  contentHash,
+  ctLeaf,
+  ctLeafData,
+  ctNode,
+  keySeed,
+  laneId,
+  sequencerSecret,
+  type Tags,
+} from '../protocol/hash.ts';
+import { type EnclaveId, type Hash32, type PublicKey, toHex, unhex } from '../protocol/hex.ts';
+import { canonical, type Json, parseJson } from '../protocol/json.ts';
+import { jump, laneOf, shardOf } from '../protocol/jump.ts';
+import { noble } from '../protocol/secp.ts';
+import { checkSession, makeSession, parseSession } from '../protocol/session.ts';
+import {
+  EMPTY_SMT,
+  parseSmtProof,
+  type Smt,
+  smtDelete,
+  smtProofJson,
+  smtProve,
+  smtRoot,
+  smtSet,
+  smtVerify,
+} from '../protocol/smt.ts';
+import { decodeKvKey, encodeKvKey, smtKey } from '../protocol/smt-keys.ts';
+import { signSth, sthHash, verifySth } from '../protocol/sth.ts';
 
 /** Foreign vectors: given with the design, or published. They are not part of this repository. */
 const FOLDER = resolve(process.env.ENC_VECTORS ?? resolve(import.meta.dirname, '../../shared/vectors'));
@@ -40,14 +68,46 @@ interface Vectors {
     lane_event_hash: string;
     lane_id: string;
   }[];
-  enclave_ids_and_keys: { from: PublicKey; content: string; tags: Tags; enclave: string; master: string; key_seed: string; sequencer_secret: string }[];
-  smt: { leaves: [string, string][]; root: string; proofs: { k: string; v: string | null; s: string[]; o: unknown }[] }[];
+  enclave_ids_and_keys: {
+    from: PublicKey;
+    content: string;
+    tags: Tags;
+    enclave: string;
+    master: string;
+    key_seed: string;
+    sequencer_secret: string;
+  }[];
+  smt: {
+    leaves: [string, string][];
+    root: string;
+    proofs: { k: string; v: string | null; s: string[]; o: unknown }[];
+  }[];
   smt_keys: Record<string, [string, string]>;
-  bundles: { ids: string[]; events_root: string; paths: string[][]; state_hash: string; first_seq: number; ct_leaf_hash: string }[];
-  ct: { leaf_hashes: string[]; roots: string[]; inclusion: [number, number, string[]][]; consistency: [number, number, string[]][] };
+  bundles: {
+    ids: string[];
+    events_root: string;
+    paths: string[][];
+    state_hash: string;
+    first_seq: number;
+    ct_leaf_hash: string;
+  }[];
+  ct: {
+    leaf_hashes: string[];
+    roots: string[];
+    inclusion: [number, number, string[]][];
+    consistency: [number, number, string[]][];
+  };
   sth: { secret: string; enclave: EnclaveId; t: number; ts: number; r: Hash32; message: string; sig: string };
   session: { secret: string; sequencer: string; expires: number; plain: string; forged_must_fail: string };
-  placement: { enclave: string; shards: number; shard: number; attempt_1: number; from: string; m: number; lane: number }[];
+  placement: {
+    enclave: string;
+    shards: number;
+    shard: number;
+    attempt_1: number;
+    from: string;
+    m: number;
+    lane: number;
+  }[];
   init_with_priv: { sequencer_priv: string; sequencer_pubkey: string };
 }
 
@@ -80,7 +140,11 @@ test('enc-protocol: commits, events and lane events, hashed, signed and verified
     assert.equal(event.seq_sig, row.seq_sig);
     assert.equal(event.id, row.id);
     assert.equal(verifyEvent(event), event.timestamp < event.exp ? null : 'expired');
-    const inLane = signEvent(commit, { seq: row.seq, timestamp: row.timestamp, lane: row.lane, ctl: row.ctl }, unhex(row.sequencer_secret));
+    const inLane = signEvent(
+      commit,
+      { seq: row.seq, timestamp: row.timestamp, lane: row.lane, ctl: row.ctl },
+      unhex(row.sequencer_secret),
+    );
     assert.equal(toHex(eventHashOf(commit, inLane)), row.lane_event_hash);
     assert.equal(toHex(laneId(unhex(commit.enclave), row.lane)), row.lane_id);
   }
@@ -121,7 +185,10 @@ test('enc-protocol: state trees, in any order of writing, with proofs both ways'
       assert.deepEqual(JSON.parse(smtProofJson(made)), proof);
       const read = parseSmtProof(parse(JSON.stringify(proof)));
       assert.ok(read && smtVerify(unhex(row.root), read));
-      assert.equal(smtVerify(unhex(row.root), { ...read, value: read.value === null ? new Uint8Array(32) : null }), false);
+      assert.equal(
+        smtVerify(unhex(row.root), { ...read, value: read.value === null ? new Uint8Array(32) : null }),
+        false,
+      );
     }
   }
 });
@@ -163,11 +230,16 @@ function perfect(leaves: readonly Uint8Array[], { level, index }: CtNodeId): Uin
   return ctNode(perfect(leaves, child), perfect(leaves, { ...child, index: child.index + 1 }));
 }
 
+function grown(frontier: CtFrontier, leaf: Uint8Array): Uint8Array {
+  frontier.append(leaf);
+  return frontier.root();
+}
+
 test('enc-protocol: CT roots, inclusion and consistency', { skip }, () => {
   const leaves = vectors.ct.leaf_hashes.map(unhex);
   const get = (node: CtNodeId): Uint8Array => perfect(leaves, node);
   const frontier = new CtFrontier();
-  const roots = [frontier.root(), ...leaves.map((leaf) => (frontier.append(leaf), frontier.root()))];
+  const roots = [frontier.root(), ...leaves.map((leaf) => grown(frontier, leaf))];
   assert.deepEqual(roots.map(toHex), vectors.ct.roots);
   for (const [index, size, path] of vectors.ct.inclusion) {
     const made = assemble(inclusionPlan(index, size), get);
@@ -240,7 +312,15 @@ test('BIP-340: signing with zero aux and verification of every row', { skip }, (
   const rows = readFileSync(`${FOLDER}/bip340/test-vectors.csv`, 'utf8').trim().split('\n').slice(1);
   let signed = 0;
   for (const row of rows) {
-    const [index, secret, pub, aux, message, sig, result] = row.trim().toLowerCase().split(',') as [string, string, string, string, string, string, string];
+    const [index, secret, pub, aux, message, sig, result] = row.trim().toLowerCase().split(',') as [
+      string,
+      string,
+      string,
+      string,
+      string,
+      string,
+      string,
+    ];
     assert.equal(noble.verifySchnorr(unhex(pub), unhex(message), unhex(sig)), result === 'true', `row ${index}`);
     if (secret === '') continue;
     assert.equal(toHex(noble.publicKey(unhex(secret)) as Uint8Array), pub);
