@@ -4,8 +4,9 @@ import * as X from './wasm-exports.ts';
 import { WasmMemory } from './wasm-memory.ts';
 
 const STATUS = ['active', 'paused', 'terminated', 'migrated'] as const;
-const HEAD_BYTES = 80;
 const NEED_BYTES = 24;
+const FOLD_PREFIX = 160;
+const ZERO32 = new Uint8Array(32);
 const utf8 = new TextDecoder();
 
 /** A kernel for one enclave on an instance of its own. Calls that the state does not allow throw. */
@@ -17,8 +18,6 @@ class WasmKernel implements Kernel {
   readonly name = 'wasm';
   private readonly wasm: X.KernelExports;
   private readonly mem: WasmMemory;
-  private readonly params: number;
-  private readonly slots: number;
   /** what is known about the signature of the commit that is being staged */
   private verdict = 0;
 
@@ -39,19 +38,24 @@ class WasmKernel implements Kernel {
     });
     this.wasm = instance.exports as unknown as X.KernelExports;
     this.mem = new WasmMemory(this.wasm.memory);
-    this.params = this.wasm.PARAMS.value;
-    this.slots = this.wasm.RESULT.value;
   }
 
   create(params: EnclaveParams): void {
-    this.wasm.create(this.putParams(params), params.lane, params.expWindow);
+    const { enclave, sequencer, provisioned, lane, expWindow } = params;
+    this.put(enclave, sequencer ?? ZERO32, provisioned?.creator ?? ZERO32);
+    const flag = (there: unknown, bit: number): number => (there === undefined ? 0 : bit);
+    const flags = flag(sequencer, X.PARAM_KEY) | flag(provisioned, X.PARAM_PROVISIONED);
+    this.wasm.create(lane, flags | flag(provisioned?.creator, X.PARAM_CREATOR), expWindow);
   }
 
   load(params: EnclaveParams, base: Uint8Array, recents: readonly Uint8Array[]): void {
-    const all = recents.length === 1 ? (recents[0] as Uint8Array) : Buffer.concat(recents);
-    this.put(base, all);
-    const done = this.wasm.load(this.putParams(params), params.lane, params.expWindow, base.length, all.length);
-    if (done === 0) throw new RangeError('not an exported state');
+    this.create(params);
+    this.put(base);
+    if (this.wasm.loadBase(base.length) === 0) throw new RangeError('not an exported state of this enclave');
+    for (const rows of recents) {
+      this.put(rows);
+      if (this.wasm.loadRecents(rows.length) === 0) throw new RangeError('not exported recents');
+    }
   }
 
   begin(now: number): void {
@@ -67,12 +71,11 @@ class WasmKernel implements Kernel {
   }
 
   get seq(): number {
-    return this.wasm.seq();
+    return this.wasm.stagedSeq();
   }
 
   get detail(): string {
-    this.wasm.detail();
-    return this.text(0);
+    return utf8.decode(this.mem.peek(this.wasm.detailPtr(), this.wasm.detailLen()));
   }
 
   get atBoundary(): boolean {
@@ -80,75 +83,81 @@ class WasmKernel implements Kernel {
   }
 
   closeBundle(): boolean {
+    if (this.wasm.isOpen() === 0) throw new Error('no batch is open');
     return this.wasm.closeBundle() !== 0;
   }
 
   end(): Uint8Array {
-    if (this.wasm.end() === 0) throw new Error('no batch is open');
-    return this.view(0);
+    const at = this.wasm.end();
+    if (at === 0) throw new Error('no batch is open');
+    return this.mem.peek(at, this.wasm.endedLength());
   }
 
   seal(signatures: Uint8Array): SealedBatch {
     this.put(signatures);
-    if (this.wasm.seal(signatures.length) === 0)
-      throw new Error('no batch has ended with so many events, or a tree head was not signed');
-    return this.sealed();
+    const at = this.wasm.seal();
+    if (at === 0) throw new Error('no batch has ended with so many events');
+    if (at === 1) throw new Error('the tree head was not signed');
+    return this.sealed(at);
   }
 
   replay(skeleton: Uint8Array, content: Uint8Array): void {
     this.put(skeleton, content);
     const code = this.wasm.replay(skeleton.length, content.length);
-    if (code !== 0) throw new Error(`the records do not replay (${code} ${this.detail})`);
+    if (code !== 0) throw new Error(`the records do not replay at seq ${this.wasm.failedSeq.value} (${code})`);
   }
 
   fold(commit: Uint8Array, timestamp: number, sequencer: Uint8Array, seqSig: Uint8Array, target?: Uint8Array): number {
-    if (target === undefined) this.put(commit, sequencer, seqSig);
-    else this.put(commit, sequencer, seqSig, target);
-    return this.wasm.fold(commit.length, timestamp, target === undefined ? 0 : 1);
+    const at = this.wasm.input(FOLD_PREFIX + commit.length);
+    this.mem.put(at, sequencer);
+    this.mem.put(at + 32, seqSig);
+    if (target !== undefined) this.mem.put(at + 96, target);
+    this.mem.put(at + FOLD_PREFIX, commit);
+    return folded(this.wasm.fold(timestamp, target?.length ?? 0));
   }
 
   foldClosing(t: number, sthSig: Uint8Array): number {
     this.put(sthSig);
-    return this.wasm.foldClosing(t);
+    return folded(this.wasm.foldClosing(t));
   }
 
   takeFolded(): SealedBatch {
-    this.wasm.takeFolded();
-    return this.sealed();
+    const batch = this.sealed(this.wasm.takeFolded());
+    this.wasm.dropFolded();
+    return batch;
   }
 
   read(request: Uint8Array, now: number, answers: readonly Uint8Array[]): ReadResult {
     const parts = [request];
     for (const answer of answers) {
-      const length = new Uint8Array(8);
-      new DataView(length.buffer).setUint32(0, answer.length, true);
-      parts.push(length, answer);
+      const row = new Uint8Array(8 + ((answer.length + 7) & ~7));
+      new DataView(row.buffer).setUint32(0, answer.length, true);
+      row.set(answer, 8);
+      parts.push(row);
     }
     this.put(...parts);
     const result = this.wasm.read(request.length, now, answers.length);
-    if (result === X.READ_JSON) return { kind: 'json', bytes: this.view(0).slice() };
+    if (result === 0) return { kind: 'json', bytes: this.output().slice() };
     if (result === X.READ_NEED) return { kind: 'need', needs: this.needs() };
-    return { kind: 'error', code: result, detail: this.text(0) };
+    return { kind: 'error', code: result, detail: this.detail };
   }
 
   openQuery(request: Uint8Array, now: number): number {
     this.put(request);
-    return this.wasm.openQuery(request.length, now);
+    return this.wasm.openQuery(now);
   }
 
   select(request: Uint8Array, record: Uint8Array, content: Uint8Array): Uint8Array | null {
     this.put(request, record, content);
-    return this.wasm.select(request.length, record.length, content.length) === 0 ? null : this.view(0);
+    return this.wasm.select(request.length, record.length, content.length) === 0 ? null : this.output();
   }
 
   head(): Head {
-    this.wasm.head();
-    return this.headAt(0);
+    return this.headAt(this.wasm.head());
   }
 
   stateHash(): Uint8Array {
-    this.wasm.stateHash();
-    return this.view(0).slice();
+    return this.mem.copy(this.wasm.stateHash(), 32);
   }
 
   get status(): 'active' | 'paused' | 'terminated' | 'migrated' {
@@ -169,87 +178,68 @@ class WasmKernel implements Kernel {
 
   exportBase(): Uint8Array {
     if (this.wasm.exportBase() === 0) throw new Error('a bundle or a batch is open');
-    return this.view(0).slice();
+    return this.output().slice();
   }
 
   exportRecents(fromSeq: number): Uint8Array {
     this.wasm.exportRecents(fromSeq);
-    return this.view(0).slice();
+    return this.output().slice();
   }
 
   get memory(): number {
     return this.mem.size;
   }
 
-  private putParams(params: EnclaveParams): number {
-    const { enclave, sequencer, provisioned } = params;
-    this.mem.put(this.params, enclave);
-    if (sequencer) this.mem.put(this.params + 32, sequencer);
-    if (provisioned?.creator) this.mem.put(this.params + 64, provisioned.creator);
-    const flag = (there: unknown, bit: number): number => (there === undefined ? 0 : bit);
-    return (
-      flag(sequencer, X.PARAM_SEQUENCER) |
-      flag(provisioned, X.PARAM_PROVISIONED) |
-      flag(provisioned?.creator, X.PARAM_CREATOR)
-    );
-  }
-
-  /** Runs of bytes into the input, one behind the other, each padded to 8. */
+  /** Runs of bytes into the input, one behind the other. */
   private put(...parts: readonly Uint8Array[]): void {
     let length = 0;
-    for (const part of parts) length += (part.length + 7) & ~7;
+    for (const part of parts) length += part.length;
     let at = this.wasm.input(length);
     for (const part of parts) {
       this.mem.put(at, part);
-      at += (part.length + 7) & ~7;
+      at += part.length;
     }
   }
 
-  /** The bytes of a slot; good until the next call. */
-  private view(slot: number): Uint8Array<ArrayBuffer> {
-    const at = this.slots + slot * 8;
-    return this.mem.peek(this.mem.u32(at), this.mem.u32(at + 4));
+  /** The output; good until the next call. */
+  private output(): Uint8Array<ArrayBuffer> {
+    return this.mem.peek(this.wasm.outPtr(), this.wasm.outLen());
   }
 
-  private text(slot: number): string {
-    return utf8.decode(this.view(slot));
+  private headAt(at: number): Head {
+    const { mem } = this;
+    return { seq: mem.u53(at), bundles: mem.u53(at + 8), chain: mem.copy(at + 16, 32), ctRoot: mem.copy(at + 48, 32) };
   }
 
-  private headAt(slot: number): Head {
-    const bytes = this.view(slot);
-    const view = new DataView(bytes.buffer, bytes.byteOffset, HEAD_BYTES);
+  private sealed(at: number): SealedBatch {
+    const { mem } = this;
+    const events = mem.u32(at);
+    const span = (slot: number): Uint8Array => mem.copy(mem.u32(at + slot), mem.u32(at + slot + 4));
+    const offsets = mem.copy(mem.u32(at + X.SEALED_OFFSETS), (events + 1) * 4);
     return {
-      seq: Number(view.getBigInt64(0, true)),
-      chain: bytes.slice(8, 40),
-      bundles: Number(view.getBigUint64(40, true)),
-      ctRoot: bytes.slice(48, 80),
-    };
-  }
-
-  private sealed(): SealedBatch {
-    const bytes = this.view(X.SEALED_HEAD);
-    const view = new DataView(bytes.buffer, bytes.byteOffset + HEAD_BYTES);
-    const offsets = this.view(X.SEALED_OFFSETS).slice();
-    return {
-      events: view.getUint32(16, true),
-      closings: view.getUint32(20, true),
-      firstSeq: Number(view.getBigInt64(8, true)),
-      skeleton: this.view(X.SEALED_SKELETON).slice(),
-      content: this.view(X.SEALED_CONTENT).slice(),
-      receipts: this.view(X.SEALED_RECEIPTS).slice(),
-      offsets: new Uint32Array(offsets.buffer, 0, offsets.length >> 2),
-      head: this.headAt(X.SEALED_HEAD),
-      timestamp: Number(view.getBigUint64(0, true)),
+      events,
+      closings: mem.u32(at + 4),
+      firstSeq: mem.u53(at + 8),
+      timestamp: mem.u53(at + 16),
+      head: this.headAt(at + X.SEALED_HEAD),
+      skeleton: span(X.SEALED_SKELETON),
+      content: span(X.SEALED_CONTENT),
+      receipts: span(X.SEALED_RECEIPTS),
+      offsets: new Uint32Array(offsets.buffer),
     };
   }
 
   private needs(): Need[] {
-    const bytes = this.view(0);
-    const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.length);
-    return Array.from({ length: bytes.length / NEED_BYTES }, (_, i) => {
-      const at = i * NEED_BYTES;
-      const kind = view.getUint32(at, true);
-      return { kind, a: Number(view.getBigUint64(at + 8, true)), b: Number(view.getBigUint64(at + 16, true)) } as Need;
+    const { mem } = this;
+    const at = this.wasm.outPtr();
+    return Array.from({ length: this.wasm.outLen() / NEED_BYTES }, (_, i) => {
+      const need = at + i * NEED_BYTES;
+      return { kind: mem.u32(need), a: mem.u53(need + 8), b: mem.u53(need + 16) } as Need;
     });
   }
+}
+
+function folded(code: number): number {
+  if (code < 0) throw new Error('batches are staged');
+  return code;
 }

@@ -41,6 +41,11 @@ export class WasmMemory {
     );
   }
 
+  /** The little-endian 64-bit integer at `ptr`, of either sign, |n| ≤ 2^53−1. */
+  u53(ptr: number): number {
+    return (this.u32(ptr + 4) | 0) * 4294967296 + this.u32(ptr);
+  }
+
   get size(): number {
     return this.bytes.length;
   }

@@ -34,15 +34,3 @@ export function outPtr(): usize {
 export function outLen(): usize {
   return OUT.len;
 }
-
-/** What calls of the enclave's half answer: slots of (u32 address, u32 length), see kernel/wasm-exports.ts. */
-export const RESULT: usize = memory.data(5 * 8, 8);
-
-/** Sets a slot of RESULT. */
-export function answer(slot: usize, ptr: usize, len: usize): void {
-  store<u32>(RESULT + (slot << 3), <u32>ptr);
-  store<u32>(RESULT + (slot << 3), <u32>len, 4);
-}
-
-/** enclave, sequencer, creator: 32 bytes each, as `create` and `load` find them. */
-export const PARAMS: usize = memory.data(96, 16);
