@@ -1,15 +1,7 @@
-import {
-  FILTER_FROM,
-  FILTER_ID,
-  FILTER_LANE,
-  FILTER_SEQ,
-  FILTER_TAGS,
-  FILTER_TIME,
-  FILTER_TYPE,
-} from '../kernel/kernel.ts';
 import { fromUtf8, MAX_INTEGER, pad8, utf8, viewOf } from './bytes.ts';
 import { isHex32, toHex, unhex } from './hex.ts';
 import { isArray, isObject, type Json, type JsonObject } from './json.ts';
+import { FILTER_FROM, FILTER_ID, FILTER_LANE, FILTER_SEQ, FILTER_TAGS, FILTER_TIME, FILTER_TYPE } from './layout.ts';
 import { DEFAULT_LIMIT, MAX_FILTER_VALUES, MAX_LIMIT, MAX_TAG_BYTES } from './limits.ts';
 import { getI64, getU64, setI64, setU64 } from './records.ts';
 import { hasOnly, isInteger, isShort, isTypeName } from './shape.ts';

@@ -1,5 +1,12 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import { utf8 } from './bytes.ts';
+import { commitJson, enclaveIdOf, signCommit } from './commit.ts';
+import { errorOf } from './errors.ts';
+import { contentHash, keySeed, sha256 } from './hash.ts';
+import { type EnclaveId, type Hash32, hex32, type PublicKey, toHex, unhex } from './hex.ts';
+import { DEFAULT_LIMITS, inspectBody, typeNumber } from './inspect.ts';
+import { canonical, toJson } from './json.ts';
 import {
   IC_ALG,
   IC_ECDSA,
@@ -10,14 +17,7 @@ import {
   IC_TARGET,
   type InspectMode,
   TYPES,
-} from '../kernel/kernel.ts';
-import { utf8 } from './bytes.ts';
-import { commitJson, enclaveIdOf, signCommit } from './commit.ts';
-import { errorOf } from './errors.ts';
-import { contentHash, keySeed, sha256 } from './hash.ts';
-import { type EnclaveId, type Hash32, hex32, type PublicKey, toHex, unhex } from './hex.ts';
-import { DEFAULT_LIMITS, inspectBody, typeNumber } from './inspect.ts';
-import { canonical, toJson } from './json.ts';
+} from './layout.ts';
 import { algOf, readCommitRecord, splitRecords } from './records.ts';
 import { requestCode } from './requests.ts';
 import { noble } from './secp.ts';

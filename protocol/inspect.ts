@@ -1,3 +1,9 @@
+import { concat, equalBytes, utf8 } from './bytes.ts';
+import { type Commit, commitHashOf, contentHashOf, parseCommit } from './commit.ts';
+import { type ErrorCode, errorNumber } from './errors.ts';
+import { enclaveId, keySeed } from './hash.ts';
+import { type EnclaveId, hex32, isHex32, unhex } from './hex.ts';
+import { canonical, isArray, isObject, type Json, type JsonObject, parseJson, type Span } from './json.ts';
 import {
   IC_ALG,
   IC_ECDSA,
@@ -15,13 +21,7 @@ import {
   REQUEST_STATE_BATCH,
   TYPE_CUSTOM,
   TYPES,
-} from '../kernel/kernel.ts';
-import { concat, equalBytes, utf8 } from './bytes.ts';
-import { type Commit, commitHashOf, contentHashOf, parseCommit } from './commit.ts';
-import { type ErrorCode, errorNumber } from './errors.ts';
-import { enclaveId, keySeed } from './hash.ts';
-import { type EnclaveId, hex32, isHex32, unhex } from './hex.ts';
-import { canonical, isArray, isObject, type Json, type JsonObject, parseJson, type Span } from './json.ts';
+} from './layout.ts';
 import { MAX_ARRAY, MAX_COMMIT_BYTES } from './limits.ts';
 import { buildCommitError, buildCommitRecord, NO_TARGET } from './records.ts';
 import { buildRequest, buildRequestError, POST_REQUESTS, parseRequest, type RequestKind } from './requests.ts';

@@ -1,6 +1,5 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { IC_ERASED, IC_HASH_OK, type InspectMode } from '../kernel/kernel.ts';
 import { concat, utf8 } from './bytes.ts';
 import { commitJson, signCommit } from './commit.ts';
 import { errorOf } from './errors.ts';
@@ -9,6 +8,7 @@ import { sha256, ZERO64 } from './hash.ts';
 import { type EnclaveId, type Hash32, hex32, type PublicKey, unhex } from './hex.ts';
 import { inspectBody } from './inspect.ts';
 import { canonical, toJson } from './json.ts';
+import { IC_ERASED, IC_HASH_OK, type InspectMode } from './layout.ts';
 import { receiptJson, receiptOfEvent } from './receipt.ts';
 import {
   buildClosingRecord,

@@ -1,3 +1,8 @@
+import { fromUtf8, pad8, utf8, viewOf } from './bytes.ts';
+import type { Alg } from './commit.ts';
+import { type EventStatus, eventTextJson } from './event.ts';
+import { ZERO32 } from './hash.ts';
+import { toHex } from './hex.ts';
 import {
   FORMAT_VERSION,
   IC_ALG,
@@ -7,12 +12,7 @@ import {
   RECORD_CLOSING,
   RECORD_EVENT,
   RECORD_GENESIS,
-} from '../kernel/kernel.ts';
-import { fromUtf8, pad8, utf8, viewOf } from './bytes.ts';
-import type { Alg } from './commit.ts';
-import { type EventStatus, eventTextJson } from './event.ts';
-import { ZERO32 } from './hash.ts';
-import { toHex } from './hex.ts';
+} from './layout.ts';
 import { receiptTextJson } from './receipt.ts';
 
 /** Binary layouts of kernel/kernel.ts: inspected commits (IC), event records, closing records. Byte fields are raw. */

@@ -1,12 +1,5 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import {
-  type InspectMode,
-  REQUEST_BUNDLE,
-  REQUEST_INCLUSION,
-  REQUEST_PULL,
-  REQUEST_STATE_BATCH,
-} from '../kernel/kernel.ts';
 import { MAX_INTEGER, utf8 } from './bytes.ts';
 import { commitJson, signCommit } from './commit.ts';
 import { errorOf } from './errors.ts';
@@ -15,6 +8,7 @@ import { keySeed, sha256 } from './hash.ts';
 import { type EnclaveId, hex32, type PublicKey, toHex, unhex } from './hex.ts';
 import { inspectBody } from './inspect.ts';
 import { canonical, type Json, toJson } from './json.ts';
+import { type InspectMode, REQUEST_BUNDLE, REQUEST_INCLUSION, REQUEST_PULL, REQUEST_STATE_BATCH } from './layout.ts';
 import { readRequest, requestCode } from './requests.ts';
 import { noble } from './secp.ts';
 import { encodeKvKey } from './smt-keys.ts';

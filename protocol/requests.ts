@@ -1,3 +1,9 @@
+import { concat, pad8, viewOf } from './bytes.ts';
+import type { ErrorCode } from './errors.ts';
+import { decodeFilter, encodeFilter, type Filter, parseFilter, pullFilter } from './filter.ts';
+import { keySeed } from './hash.ts';
+import { type EnclaveId, fromHex, isHex32, unhex } from './hex.ts';
+import { isArray, type Json, type JsonObject } from './json.ts';
 import {
   REQUEST_BUNDLE,
   REQUEST_INCLUSION,
@@ -7,13 +13,7 @@ import {
   REQUEST_SEQUENCER,
   REQUEST_STATE,
   REQUEST_STATE_BATCH,
-} from '../kernel/kernel.ts';
-import { concat, pad8, viewOf } from './bytes.ts';
-import type { ErrorCode } from './errors.ts';
-import { decodeFilter, encodeFilter, type Filter, parseFilter, pullFilter } from './filter.ts';
-import { keySeed } from './hash.ts';
-import { type EnclaveId, fromHex, isHex32, unhex } from './hex.ts';
-import { isArray, type Json, type JsonObject } from './json.ts';
+} from './layout.ts';
 import { MAX_RAW_KEY_BYTES, MAX_STATE_KEYS } from './limits.ts';
 import { getU64, setU64 } from './records.ts';
 import { parseSession, SESSION_BYTES } from './session.ts';

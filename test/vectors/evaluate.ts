@@ -1,4 +1,4 @@
-import type { InspectMode } from '../../kernel/kernel.ts';
+import type { InspectMode } from '../../protocol/layout.ts';
 import { bundlePath, eventsRoot, verifyBundlePath } from '../../protocol/bundle-tree.ts';
 import { utf8 } from '../../protocol/bytes.ts';
 import { type Cbor, encodeCbor } from '../../protocol/cbor.ts';
