@@ -13,8 +13,24 @@ const none = new Uint8Array(32);
 function event(tags: unknown = [['t', 'x', 'y'], ['only'], ['t', 'z']]): EventRecord {
   const sig = new Uint8Array(64);
   return {
-    flags: 1, typeNumber: 0, seq: 5, timestamp: 1000, exp: 2000, ctl: 0, lane: 0, contentLength: 0, id: unhex(ID), hash: none, from: unhex(ME),
-    sig, seqSig: sig, contentHash: none, target: none, sequencer: none, type: 'M', tags: tags === undefined ? '' : canonical(toJson(tags)),
+    flags: 1,
+    typeNumber: 0,
+    seq: 5,
+    timestamp: 1000,
+    exp: 2000,
+    ctl: 0,
+    lane: 0,
+    contentLength: 0,
+    id: unhex(ID),
+    hash: none,
+    from: unhex(ME),
+    sig,
+    seqSig: sig,
+    contentHash: none,
+    target: none,
+    sequencer: none,
+    type: 'M',
+    tags: tags === undefined ? '' : canonical(toJson(tags)),
   };
 }
 
@@ -34,8 +50,14 @@ test('each condition by itself', () => {
 });
 
 test('ranges are inclusive or exclusive as they say', () => {
-  assert.ok(matches({ seq: { start_at: 5 } }) && !matches({ seq: { start_after: 5 } }) && matches({ seq: { start_after: 4 } }));
-  assert.ok(matches({ seq: { end_at: 5 } }) && !matches({ seq: { end_before: 5 } }) && matches({ seq: { start_at: 5, end_at: 5 } }));
+  assert.ok(
+    matches({ seq: { start_at: 5 } }) && !matches({ seq: { start_after: 5 } }) && matches({ seq: { start_after: 4 } }),
+  );
+  assert.ok(
+    matches({ seq: { end_at: 5 } }) &&
+      !matches({ seq: { end_before: 5 } }) &&
+      matches({ seq: { start_at: 5, end_at: 5 } }),
+  );
   assert.ok(matches({ timestamp: { start_at: 1000, end_before: 1001 } }) && !matches({ timestamp: { end_at: 999 } }));
 });
 

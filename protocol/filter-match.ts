@@ -1,7 +1,7 @@
-import { toHex } from './hex.ts';
-import { isArray, type Json, parseJson } from './json.ts';
 import { utf8 } from './bytes.ts';
 import type { Filter, NumberFilter, TagFilter } from './filter.ts';
+import { toHex } from './hex.ts';
+import { isArray, type Json, parseJson } from './json.ts';
 import type { EventRecord } from './records.ts';
 
 /**
@@ -32,6 +32,9 @@ function matchesTags(filters: readonly TagFilter[], tags: string): boolean {
   const parsed: Json = tags === '' ? [] : (parseJson(utf8(tags))?.value ?? []);
   const rows = isArray(parsed) ? parsed.filter(isArray) : [];
   return filters.every(({ name, values }) =>
-    rows.some(([first, second]) => first === name && (values === null || (typeof second === 'string' && values.includes(second)))),
+    rows.some(
+      ([first, second]) =>
+        first === name && (values === null || (typeof second === 'string' && values.includes(second))),
+    ),
   );
 }

@@ -14,16 +14,22 @@ import { Fault } from './manifest-shape.ts';
 export function checkNames({ rbac }: ManifestShape): void {
   const states = unique(rbac.states, '/RBAC/states', ['OUTSIDER']);
   states.add('OUTSIDER');
-  const traits = unique(rbac.traits.map((trait) => trait.name), '/RBAC/traits', []);
+  const traits = unique(
+    rbac.traits.map((trait) => trait.name),
+    '/RBAC/traits',
+    [],
+  );
   const columns = new Set([...states, ...traits, 'Public', 'Self', 'Sender']);
 
   const exists = (names: ReadonlySet<string>, name: string, path: string): void => {
     if (!names.has(name)) throw new Fault(path);
   };
-  const allExist = (names: ReadonlySet<string>, list: readonly string[], path: string): void =>
-    list.forEach((name, index) => exists(names, name, `${path}/${index}`));
-  const each = <T>(list: readonly T[], name: string, check: (row: T, path: string) => void): void =>
-    list.forEach((row, index) => check(row, `/RBAC/${name}/${index}`));
+  const allExist = (names: ReadonlySet<string>, list: readonly string[], path: string): void => {
+    for (const [index, name] of list.entries()) exists(names, name, `${path}/${index}`);
+  };
+  const each = <T>(list: readonly T[], name: string, check: (row: T, path: string) => void): void => {
+    for (const [index, row] of list.entries()) check(row, `/RBAC/${name}/${index}`);
+  };
 
   each(rbac.readers, 'readers', (row, path) => exists(columns, row.type, `${path}/type`));
   each(rbac.moves, 'moves', (row, path) => {
@@ -79,18 +85,18 @@ export function checkInAndOut({ rbac }: ManifestShape): void {
   const into = new Set(rbac.moves.map((row) => row.to));
   const outOf = new Set(rbac.moves.map((row) => row.from));
   const initial = new Set(rbac.init.map((entry) => entry.state));
-  rbac.states.forEach((state, index) => {
+  for (const [index, state] of rbac.states.entries()) {
     const reachable = into.has(state) || initial.has(state);
     const initOnly = initial.has(state) && !into.has(state);
     if (!reachable || !(outOf.has(state) || initOnly)) throw new Fault(`/RBAC/states/${index}`);
-  });
+  }
 }
 
 function unique(names: readonly string[], path: string, reserved: readonly string[]): Set<string> {
   const seen = new Set(reserved);
-  names.forEach((name, index) => {
+  for (const [index, name] of names.entries()) {
     if (seen.has(name)) throw new Fault(`${path}/${index}`);
     seen.add(name);
-  });
+  }
   return new Set(names);
 }

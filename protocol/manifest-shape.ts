@@ -82,8 +82,22 @@ const MAX_INIT = 4096;
 const STATE = /^[A-Z][A-Z0-9_]{0,63}$/;
 const TRAIT = /^([a-z][a-z0-9_]{0,63})\((0|[1-9][0-9]{0,8})\)$/;
 const PREDEFINED = new Set([
-  'Manifest', 'Move', 'Grant', 'Revoke', 'Transfer', 'Gate', 'AC_Bundle', 'Shared', 'Own', 'Update', 'Delete', 'Pause', 'Resume',
-  'Terminate', 'Migrate', 'Lanes',
+  'Manifest',
+  'Move',
+  'Grant',
+  'Revoke',
+  'Transfer',
+  'Gate',
+  'AC_Bundle',
+  'Shared',
+  'Own',
+  'Update',
+  'Delete',
+  'Pause',
+  'Resume',
+  'Terminate',
+  'Migrate',
+  'Lanes',
 ]);
 
 type Read<T> = (value: Json, path: string) => T;
@@ -98,7 +112,12 @@ export function readManifestShape(content: Json): ManifestShape {
   const sequencer = optional(manifest, 'sequencer', '', identity);
   const rbac = required(manifest, 'RBAC', '', readRbac);
   onlyKeys(manifest, '', ['enc_v', 'nonce', 'bundle', 'sequencer', 'meta', 'RBAC']);
-  return { size: bundle?.size ?? 256, timeout: bundle?.timeout ?? 5000, ...(sequencer === undefined ? {} : { sequencer }), rbac };
+  return {
+    size: bundle?.size ?? 256,
+    timeout: bundle?.timeout ?? 5000,
+    ...(sequencer === undefined ? {} : { sequencer }),
+    rbac,
+  };
 }
 
 function readBundle(value: Json, path: string): { size: number | undefined; timeout: number | undefined } {

@@ -1,8 +1,8 @@
+import { opBit, PUBLIC, SELF, SENDER, TRAIT, withState, withTrait } from './columns.ts';
 import type { Json } from './json.ts';
+import { checkInAndOut, checkNames } from './manifest-names.ts';
 import type { ManifestShape } from './manifest-shape.ts';
 import { Fault, readManifestShape } from './manifest-shape.ts';
-import { checkInAndOut, checkNames } from './manifest-names.ts';
-import { opBit, PUBLIC, SELF, SENDER, TRAIT, withState, withTrait } from './columns.ts';
 
 /**
  * The Manifest (PROTOCOL §4): validated and compiled to what the rules work on. Columns, states and traits are the
@@ -96,7 +96,8 @@ export function readManifest(content: Json, sequencer?: string): ManifestResult 
     const shape = readManifestShape(content);
     checkNames(shape);
     checkInAndOut(shape);
-    if (shape.sequencer !== undefined && sequencer !== undefined && shape.sequencer !== sequencer) throw new Fault('/sequencer');
+    if (shape.sequencer !== undefined && sequencer !== undefined && shape.sequencer !== sequencer)
+      throw new Fault('/sequencer');
     return { ok: true, manifest: compile(shape) };
   } catch (fault) {
     if (fault instanceof Fault) return { ok: false, path: fault.path };
@@ -107,23 +108,31 @@ export function readManifest(content: Json, sequencer?: string): ManifestResult 
 function compile(shape: ManifestShape): Manifest {
   const { rbac } = shape;
   const states = ['OUTSIDER', ...rbac.states];
-  const columns = new Map<string, number>([['Public', PUBLIC], ['Self', SELF], ['Sender', SENDER]]);
-  states.forEach((name, value) => columns.set(name, value));
-  rbac.traits.forEach((trait, index) => columns.set(trait.name, TRAIT + index));
+  const columns = new Map<string, number>([
+    ['Public', PUBLIC],
+    ['Self', SELF],
+    ['Sender', SENDER],
+  ]);
+  for (const [value, name] of states.entries()) columns.set(name, value);
+  for (const [index, trait] of rbac.traits.entries()) columns.set(trait.name, TRAIT + index);
   const column = (name: string): number => columns.get(name) ?? -1;
   const trait = (name: string): number => column(name) - TRAIT;
   const bits = (ops: readonly string[]): number => ops.reduce((all, op) => all | opBit(op), 0);
 
   const gates = new Map<string, Gate>();
   for (const row of [...rbac.moves, ...rbac.customs]) {
-    if (row.gate && row.alias !== undefined) gates.set(row.alias, { operators: row.gate.operator.map(column), open: row.gate.open });
+    if (row.gate && row.alias !== undefined)
+      gates.set(row.alias, { operators: row.gate.operator.map(column), open: row.gate.open });
   }
-  const gated = (alias: string | undefined): { alias?: string } => (alias !== undefined && gates.has(alias) ? { alias } : {});
-  const readers = rbac.readers.map((row): ReaderRow => ({
-    column: column(row.type),
-    reads: row.reads === '*' ? '*' : new Set(row.reads),
-    snapshot: row.retention === 'snapshot',
-  }));
+  const gated = (alias: string | undefined): { alias?: string } =>
+    alias !== undefined && gates.has(alias) ? { alias } : {};
+  const readers = rbac.readers.map(
+    (row): ReaderRow => ({
+      column: column(row.type),
+      reads: row.reads === '*' ? '*' : new Set(row.reads),
+      snapshot: row.retention === 'snapshot',
+    }),
+  );
 
   return {
     size: shape.size,
@@ -133,16 +142,37 @@ function compile(shape: ManifestShape): Manifest {
     traits: rbac.traits,
     readers,
     moves: rbac.moves.map((row) => ({
-      from: column(row.from), to: column(row.to), operators: [column(row.operator)], ops: bits(row.ops), ...gated(row.alias),
+      from: column(row.from),
+      to: column(row.to),
+      operators: [column(row.operator)],
+      ops: bits(row.ops),
+      ...gated(row.alias),
     })),
     grants: [...rbac.grants, ...rbac.transfers].map((row) => ({
-      event: row.event, operators: row.operator.map(column), ops: opBit('C'), scope: row.scope.map(column), traits: row.trait.map(trait),
+      event: row.event,
+      operators: row.operator.map(column),
+      ops: opBit('C'),
+      scope: row.scope.map(column),
+      traits: row.trait.map(trait),
     })),
     slots: rbac.slots.map((row) => ({
-      event: row.event, operators: [column(row.operator)], ops: bits(row.ops), prefix: row.key.endsWith('*'), key: row.key.replace(/\*$/, ''),
+      event: row.event,
+      operators: [column(row.operator)],
+      ops: bits(row.ops),
+      prefix: row.key.endsWith('*'),
+      key: row.key.replace(/\*$/, ''),
     })),
-    lifecycle: rbac.lifecycle.map((row) => ({ event: row.event, operators: [column(row.operator)], ops: bits(row.ops) })),
-    customs: rbac.customs.map((row) => ({ event: row.event, operators: [column(row.operator)], ops: bits(row.ops), ...gated(row.alias) })),
+    lifecycle: rbac.lifecycle.map((row) => ({
+      event: row.event,
+      operators: [column(row.operator)],
+      ops: bits(row.ops),
+    })),
+    customs: rbac.customs.map((row) => ({
+      event: row.event,
+      operators: [column(row.operator)],
+      ops: bits(row.ops),
+      ...gated(row.alias),
+    })),
     types: [...new Set(rbac.customs.map((row) => row.event))],
     gates,
     init: rbac.init.map((entry) => ({

@@ -40,18 +40,33 @@ export interface Readable {
 const TARGETED = new Set(['Move', 'Grant', 'Revoke', 'Transfer']);
 /** Event types that can be read for themselves; Update and Delete only go with their targets. */
 const PREDEFINED = [
-  'Manifest', 'Move', 'Grant', 'Revoke', 'Transfer', 'Gate', 'AC_Bundle', 'Shared', 'Own', 'Pause', 'Resume', 'Terminate', 'Migrate',
+  'Manifest',
+  'Move',
+  'Grant',
+  'Revoke',
+  'Transfer',
+  'Gate',
+  'AC_Bundle',
+  'Shared',
+  'Own',
+  'Pause',
+  'Resume',
+  'Terminate',
+  'Migrate',
 ] as const;
 
 /** May the reader read this event, as far as its own type goes? `pull`: P is enough. */
 export function mayRead(manifest: Manifest, reader: Reader, event: Readable, pull = false): boolean {
   const who: Standing = { bits: reader.bits, self: event.self && TARGETED.has(event.type), sender: event.sender };
   const rows = rowsOf(manifest, event);
-  return readable(manifest, reader, event, who, rows) || (pull && decide(rows, OP_P, who, reader.gateOpen) === 'allowed');
+  return (
+    readable(manifest, reader, event, who, rows) || (pull && decide(rows, OP_P, who, reader.gateOpen) === 'allowed')
+  );
 }
 
 function readable(manifest: Manifest, reader: Reader, event: Readable, who: Standing, rows: readonly Row[]): boolean {
-  if (rows.some((row) => row.ops & (OP_R << DENY) && row.operators.some((column) => isActive(column, who)))) return false;
+  if (rows.some((row) => row.ops & (OP_R << DENY) && row.operators.some((column) => isActive(column, who))))
+    return false;
   if (decide(rows, OP_R, who, reader.gateOpen) === 'allowed') return true;
   return manifest.readers.some(
     (row) =>
@@ -61,12 +76,19 @@ function readable(manifest: Manifest, reader: Reader, event: Readable, who: Stan
 }
 
 function rowsOf(manifest: Manifest, event: Readable): readonly Row[] {
-  if (event.type === 'Shared' || event.type === 'Own') return slotRows(manifest, event.type, event.key ?? '', event.prefix);
+  if (event.type === 'Shared' || event.type === 'Own')
+    return slotRows(manifest, event.type, event.key ?? '', event.prefix);
   return customRows(manifest, event.type);
 }
 
 /** An Update or Delete: R on its own type and on its target's. `target` null: there is no such event. */
-export function mayReadWithTarget(manifest: Manifest, reader: Reader, event: Readable, target: Readable | null, pull = false): boolean {
+export function mayReadWithTarget(
+  manifest: Manifest,
+  reader: Reader,
+  event: Readable,
+  target: Readable | null,
+  pull = false,
+): boolean {
   return target !== null && mayRead(manifest, reader, event, pull) && mayRead(manifest, reader, target, pull);
 }
 
@@ -100,4 +122,3 @@ export function readsEverything(manifest: Manifest, reader: Reader): boolean {
   const plain = { seq: Number.MAX_SAFE_INTEGER, self: false, sender: false, key: '', prefix: true };
   return types.every((type) => mayRead(manifest, reader, { ...plain, type }));
 }
-

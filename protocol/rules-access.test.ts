@@ -20,7 +20,15 @@ const result = readManifest(
       states: ['OWNER', 'MEMBER', 'GUEST'],
       traits: ['root(0)', 'admin(1)', 'mod(5)', 'plain(5)'],
       moves: [
-        { event: 'Move', from: 'OUTSIDER', to: 'MEMBER', operator: 'Self', ops: ['C'], alias: 'join', gate: { operator: ['admin', 'Self', 'Sender'] } },
+        {
+          event: 'Move',
+          from: 'OUTSIDER',
+          to: 'MEMBER',
+          operator: 'Self',
+          ops: ['C'],
+          alias: 'join',
+          gate: { operator: ['admin', 'Self', 'Sender'] },
+        },
         { event: 'Move', from: 'OUTSIDER', to: 'GUEST', operator: 'Public', ops: ['C'] },
         { event: 'Move', from: 'GUEST', to: 'MEMBER', operator: 'MEMBER', ops: ['C'] },
         { event: 'Move', from: 'MEMBER', to: 'GUEST', operator: 'MEMBER', ops: ['C'] },
@@ -41,7 +49,10 @@ assert.ok(result.ok);
 const { manifest } = result;
 
 /** People by name; bits are changed by what is applied. */
-function world(bits: Record<string, number>, open = false): AccessState & { readonly people: Record<string, number>; open: boolean } {
+function world(
+  bits: Record<string, number>,
+  open = false,
+): AccessState & { readonly people: Record<string, number>; open: boolean } {
   return {
     people: { ...bits },
     open,
@@ -65,7 +76,12 @@ const grant = (target: string, trait: number): AccessContent => ({ type: 'Grant'
 const revoke = (target: string, trait: number): AccessContent => ({ type: 'Revoke', target, trait });
 const transfer = (target: string, trait: number): AccessContent => ({ type: 'Transfer', target, trait });
 
-function outcome(bits: Record<string, number>, sender: string, content: AccessContent, open = false): string | Record<string, number> {
+function outcome(
+  bits: Record<string, number>,
+  sender: string,
+  content: AccessContent,
+  open = false,
+): string | Record<string, number> {
   const state = world(bits, open);
   return applyAccess(manifest, state, sender, content) ?? state.people;
 }
@@ -87,9 +103,15 @@ test('Move: a row, an open gate, the state it names, rank, in this order', () =>
   assert.equal(outcome({ a: MEMBER, b: GUEST + bit(ROOT) }, 'a', move('b', MEMBER, GUEST)), 'state_mismatch');
   assert.equal(outcome({ a: MEMBER, b: MEMBER + bit(MOD) }, 'a', move('b', MEMBER, GUEST)), 'rank');
   assert.equal(outcome({ a: MEMBER + bit(MOD), b: MEMBER + bit(PLAIN) }, 'a', move('b', MEMBER, GUEST)), 'rank');
-  assert.deepEqual(outcome({ a: MEMBER + bit(ADMIN), b: MEMBER + bit(MOD) }, 'a', move('b', MEMBER, GUEST)), { a: MEMBER + bit(ADMIN), b: GUEST + bit(MOD) });
+  assert.deepEqual(outcome({ a: MEMBER + bit(ADMIN), b: MEMBER + bit(MOD) }, 'a', move('b', MEMBER, GUEST)), {
+    a: MEMBER + bit(ADMIN),
+    b: GUEST + bit(MOD),
+  });
   assert.deepEqual(outcome({ a: MEMBER, b: MEMBER }, 'a', move('b', MEMBER, GUEST)), { a: MEMBER, b: GUEST });
-  assert.deepEqual(outcome({ a: OWNER, b: MEMBER + bit(ROOT) }, 'a', move('b', MEMBER, GUEST)), { a: OWNER, b: GUEST + bit(ROOT) });
+  assert.deepEqual(outcome({ a: OWNER, b: MEMBER + bit(ROOT) }, 'a', move('b', MEMBER, GUEST)), {
+    a: OWNER,
+    b: GUEST + bit(ROOT),
+  });
   assert.equal(outcome({ a: MEMBER + bit(ROOT), b: OWNER }, 'a', move('b', OWNER, 0)), 'rank');
   assert.equal(outcome({ a: OWNER, b: OWNER }, 'a', move('b', OWNER, 0)), 'rank');
 });
@@ -122,7 +144,10 @@ test('Revoke: as Grant, but one’s own trait always, and only what is held', ()
   assert.equal(outcome({ a: MEMBER }, 'a', revoke('a', ROOT)), 'no_change');
   assert.equal(outcome({ a: MEMBER + bit(ADMIN), b: MEMBER }, 'a', revoke('b', MOD)), 'no_change');
   assert.equal(outcome({ a: MEMBER + bit(ADMIN), b: MEMBER }, 'a', revoke('b', ROOT)), 'rank');
-  assert.deepEqual(outcome({ a: OWNER, b: MEMBER + bit(ROOT) + bit(MOD) }, 'a', revoke('b', ROOT)), { a: OWNER, b: MEMBER + bit(MOD) });
+  assert.deepEqual(outcome({ a: OWNER, b: MEMBER + bit(ROOT) + bit(MOD) }, 'a', revoke('b', ROOT)), {
+    a: OWNER,
+    b: MEMBER + bit(MOD),
+  });
 });
 
 test('Transfer: what one holds, to somebody else without it, whatever the ranks', () => {
@@ -131,7 +156,10 @@ test('Transfer: what one holds, to somebody else without it, whatever the ranks'
   assert.equal(outcome({ a: MEMBER, b: MEMBER }, 'a', transfer('b', MOD)), 'forbidden');
   assert.equal(outcome({ a: MEMBER + bit(MOD) }, 'a', transfer('a', MOD)), 'no_change');
   assert.equal(outcome({ a: MEMBER + bit(MOD), b: MEMBER + bit(MOD) }, 'a', transfer('b', MOD)), 'no_change');
-  assert.deepEqual(outcome({ a: MEMBER + bit(ROOT), b: MEMBER + bit(MOD) }, 'a', transfer('b', ROOT)), { a: MEMBER, b: MEMBER + bit(MOD) + bit(ROOT) });
+  assert.deepEqual(outcome({ a: MEMBER + bit(ROOT), b: MEMBER + bit(MOD) }, 'a', transfer('b', ROOT)), {
+    a: MEMBER,
+    b: MEMBER + bit(MOD) + bit(ROOT),
+  });
 });
 
 test('Gate: its own operators only, and only a change', () => {
@@ -147,9 +175,18 @@ test('AC_Bundle: each op sees what the ones before it did', () => {
   const ops = (...all: AccessContent[]) => ({ type: 'AC_Bundle' as const, ops: all });
   const state = world({ a: bit(ADMIN) });
   const gate = (open: boolean): AccessContent => ({ type: 'Gate', alias: 'join', open });
-  assert.equal(applyAccessBundle(manifest, state, 'a', ops(gate(true), move('a', 0, MEMBER), gate(false), grant('b', MOD))), null);
+  assert.equal(
+    applyAccessBundle(manifest, state, 'a', ops(gate(true), move('a', 0, MEMBER), gate(false), grant('b', MOD))),
+    null,
+  );
   assert.deepEqual([state.people, state.open], [{ a: MEMBER + bit(ADMIN), b: bit(MOD) }, false]);
-  assert.deepEqual(applyAccessBundle(manifest, world({ a: bit(ADMIN) }), 'a', ops(gate(true), gate(false), move('a', 0, MEMBER))), { error: 'gate_closed', op: 2 });
+  assert.deepEqual(
+    applyAccessBundle(manifest, world({ a: bit(ADMIN) }), 'a', ops(gate(true), gate(false), move('a', 0, MEMBER))),
+    { error: 'gate_closed', op: 2 },
+  );
   const lost = ops(revoke('a', ADMIN), gate(true));
-  assert.deepEqual(applyAccessBundle(manifest, world({ a: MEMBER + bit(ADMIN) }), 'a', lost), { error: 'forbidden', op: 1 });
+  assert.deepEqual(applyAccessBundle(manifest, world({ a: MEMBER + bit(ADMIN) }), 'a', lost), {
+    error: 'forbidden',
+    op: 1,
+  });
 });

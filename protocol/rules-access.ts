@@ -27,7 +27,12 @@ export interface AccessState {
 export type AccessRefusal = { readonly error: ErrorCode; readonly op?: number };
 
 /** Applies one access event of `sender` to `state`; null if it was done, else nothing has been changed. */
-export function applyAccess(manifest: Manifest, state: AccessState, sender: string, content: AccessContent): ErrorCode | null {
+export function applyAccess(
+  manifest: Manifest,
+  state: AccessState,
+  sender: string,
+  content: AccessContent,
+): ErrorCode | null {
   switch (content.type) {
     case 'Move':
       return applyMove(manifest, state, sender, content);
@@ -44,7 +49,12 @@ export function applyAccess(manifest: Manifest, state: AccessState, sender: stri
  * Applies the ops in order, each on the state that the one before left. On a refusal the changes of earlier ops are
  * already in `state`: give it an overlay (`overlay`), and drop that.
  */
-export function applyAccessBundle(manifest: Manifest, state: AccessState, sender: string, content: BundleContent): AccessRefusal | null {
+export function applyAccessBundle(
+  manifest: Manifest,
+  state: AccessState,
+  sender: string,
+  content: BundleContent,
+): AccessRefusal | null {
   for (const [op, access] of content.ops.entries()) {
     const error = applyAccess(manifest, state, sender, access);
     if (error !== null) return { error, op };
@@ -55,7 +65,9 @@ export function applyAccessBundle(manifest: Manifest, state: AccessState, sender
 /** rank(X) of PROTOCOL §5: the lower, the higher the authority. */
 export function rankOf(manifest: Manifest, bits: number): number {
   if (manifest.states[stateOf(bits)] === 'OWNER') return -1;
-  return Math.min(...manifest.traits.map(({ rank }, trait) => (hasTrait(bits, trait) ? rank : Number.POSITIVE_INFINITY)));
+  return Math.min(
+    ...manifest.traits.map(({ rank }, trait) => (hasTrait(bits, trait) ? rank : Number.POSITIVE_INFINITY)),
+  );
 }
 
 export function holdsRankZero(manifest: Manifest, bits: number): boolean {
@@ -86,14 +98,25 @@ function applyMove(manifest: Manifest, state: AccessState, sender: string, move:
   return null;
 }
 
-function traitRefusal(manifest: Manifest, actor: number, target: number, self: boolean, content: TraitContent): ErrorCode | null {
+function traitRefusal(
+  manifest: Manifest,
+  actor: number,
+  target: number,
+  self: boolean,
+  content: TraitContent,
+): ErrorCode | null {
   const rows = manifest.grants.filter(
     (row) => row.event === content.type && row.scope.includes(stateOf(target)) && row.traits.includes(content.trait),
   );
   return refusal(decide(rows, OP_C, standing(actor, self), () => true));
 }
 
-function applyGrantOrRevoke(manifest: Manifest, state: AccessState, sender: string, content: TraitContent): ErrorCode | null {
+function applyGrantOrRevoke(
+  manifest: Manifest,
+  state: AccessState,
+  sender: string,
+  content: TraitContent,
+): ErrorCode | null {
   const actor = state.bits(sender);
   const target = state.bits(content.target);
   const self = content.target === sender;
@@ -111,7 +134,12 @@ function applyGrantOrRevoke(manifest: Manifest, state: AccessState, sender: stri
   return null;
 }
 
-function applyTransfer(manifest: Manifest, state: AccessState, sender: string, content: TraitContent): ErrorCode | null {
+function applyTransfer(
+  manifest: Manifest,
+  state: AccessState,
+  sender: string,
+  content: TraitContent,
+): ErrorCode | null {
   const actor = state.bits(sender);
   const target = state.bits(content.target);
   const self = content.target === sender;

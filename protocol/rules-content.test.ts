@@ -12,7 +12,15 @@ const result = readManifest(
       states: ['A'],
       traits: ['t(1)'],
       moves: [
-        { event: 'Move', from: 'OUTSIDER', to: 'A', operator: 'Public', ops: ['C'], alias: 'g', gate: { operator: ['Public'] } },
+        {
+          event: 'Move',
+          from: 'OUTSIDER',
+          to: 'A',
+          operator: 'Public',
+          ops: ['C'],
+          alias: 'g',
+          gate: { operator: ['Public'] },
+        },
         { event: 'Move', from: 'A', to: 'OUTSIDER', operator: 'Public', ops: ['C'], alias: 'ungated' },
       ],
     },
@@ -22,28 +30,59 @@ assert.ok(result.ok);
 const { manifest } = result;
 const read = (type: PredefinedType, content: unknown) => readContent(manifest, type, toJson(content));
 const bad = (type: PredefinedType, ...contents: unknown[]) => {
-  for (const content of contents) assert.deepEqual(read(type, content), { ok: false }, `${type} ${JSON.stringify(content)}`);
+  for (const content of contents)
+    assert.deepEqual(read(type, content), { ok: false }, `${type} ${JSON.stringify(content)}`);
 };
-const fits = (type: PredefinedType, content: unknown, expected: object) => assert.deepEqual(read(type, content), { ok: true, content: { type, ...expected } });
+const fits = (type: PredefinedType, content: unknown, expected: object) =>
+  assert.deepEqual(read(type, content), { ok: true, content: { type, ...expected } });
 
 test('Move names an identity and two declared states', () => {
   const move = { target: ID, from: 'OUTSIDER', to: 'A' };
-  bad('Move', null, [], 'x', {}, { ...move, target: ID.toUpperCase() }, { ...move, from: 'B' }, { ...move, to: 1 }, { target: ID, from: 'A' });
+  bad(
+    'Move',
+    null,
+    [],
+    'x',
+    {},
+    { ...move, target: ID.toUpperCase() },
+    { ...move, from: 'B' },
+    { ...move, to: 1 },
+    { target: ID, from: 'A' },
+  );
   fits('Move', { ...move, more: [1] }, { target: ID, from: 0, to: 1 });
 });
 
 test('Grant, Revoke and Transfer name an identity and a declared trait', () => {
   for (const type of ['Grant', 'Revoke', 'Transfer'] as const) {
-    bad(type, {}, { target: ID }, { target: 'ab', trait: 't' }, { target: ID, trait: 't(1)' }, { target: ID, trait: 'u' });
+    bad(
+      type,
+      {},
+      { target: ID },
+      { target: 'ab', trait: 't' },
+      { target: ID, trait: 't(1)' },
+      { target: ID, trait: 'u' },
+    );
     fits(type, { target: ID, trait: 't', more: 1 }, { target: ID, trait: 0 });
   }
-  bad('Grant', { target: ID, trait: 't', endpoint: 1 }, { target: ID, trait: 't', endpoint: '' }, { target: ID, trait: 't', endpoint: 'x'.repeat(2049) });
+  bad(
+    'Grant',
+    { target: ID, trait: 't', endpoint: 1 },
+    { target: ID, trait: 't', endpoint: '' },
+    { target: ID, trait: 't', endpoint: 'x'.repeat(2049) },
+  );
   fits('Grant', { target: ID, trait: 't', endpoint: 'https://a.example' }, { target: ID, trait: 0 });
   fits('Transfer', { target: ID, trait: 't', endpoint: 1 }, { target: ID, trait: 0 });
 });
 
 test('Gate names an alias that has a gate', () => {
-  bad('Gate', {}, { alias: 'g' }, { alias: 'g', open: 1 }, { alias: 'ungated', open: true }, { alias: 'h', open: true });
+  bad(
+    'Gate',
+    {},
+    { alias: 'g' },
+    { alias: 'g', open: 1 },
+    { alias: 'ungated', open: true },
+    { alias: 'h', open: true },
+  );
   fits('Gate', { alias: 'g', open: false }, { alias: 'g', open: false });
 });
 
@@ -61,8 +100,22 @@ test('AC_Bundle holds 1–64 access ops, and names the first that does not fit',
 
 test('Shared and Own carry a value, or delete: true, under a key of 1–256 bytes', () => {
   for (const type of ['Shared', 'Own'] as const) {
-    bad(type, {}, { key: 'a' }, { key: '', value: 1 }, { key: 1, value: 1 }, { key: 'é'.repeat(129), value: 1 }, { value: 1 });
-    bad(type, { key: 'a', delete: false }, { key: 'a', delete: null }, { key: 'a', value: 1, delete: true }, { key: 'a', value: 1, delete: false });
+    bad(
+      type,
+      {},
+      { key: 'a' },
+      { key: '', value: 1 },
+      { key: 1, value: 1 },
+      { key: 'é'.repeat(129), value: 1 },
+      { value: 1 },
+    );
+    bad(
+      type,
+      { key: 'a', delete: false },
+      { key: 'a', delete: null },
+      { key: 'a', value: 1, delete: true },
+      { key: 'a', value: 1, delete: false },
+    );
     fits(type, { key: 'é'.repeat(128), value: null }, { key: 'é'.repeat(128), delete: false });
     fits(type, { key: 'a', delete: true, more: 1 }, { key: 'a', delete: true });
   }
@@ -81,6 +134,13 @@ test('lifecycle events take any object, Migrate its three fields', () => {
     fits(type, { reason: 1 }, {});
   }
   const migrate = { new_sequencer: ID, prev_seq: 0, ct_root: ID };
-  bad('Migrate', {}, { ...migrate, new_sequencer: 1 }, { ...migrate, prev_seq: -1 }, { ...migrate, prev_seq: '0' }, { ...migrate, ct_root: 'x' });
+  bad(
+    'Migrate',
+    {},
+    { ...migrate, new_sequencer: 1 },
+    { ...migrate, prev_seq: -1 },
+    { ...migrate, prev_seq: '0' },
+    { ...migrate, ct_root: 'x' },
+  );
   fits('Migrate', { ...migrate, more: 1 }, { newSequencer: ID, prevSeq: 0, ctRoot: ID });
 });

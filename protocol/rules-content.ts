@@ -64,11 +64,19 @@ export interface MigrateContent {
   /** hex32 */
   readonly ctRoot: string;
 }
-export type PredefinedContent = AccessContent | BundleContent | SlotContent | TargetContent | LifecycleContent | MigrateContent;
+export type PredefinedContent =
+  | AccessContent
+  | BundleContent
+  | SlotContent
+  | TargetContent
+  | LifecycleContent
+  | MigrateContent;
 export type PredefinedType = PredefinedContent['type'];
 
 /** The typed content, or where it does not fit: `op` is the index of the op of an AC_Bundle that does not. */
-export type ContentResult = { readonly ok: true; readonly content: PredefinedContent } | { readonly ok: false; readonly op?: number };
+export type ContentResult =
+  | { readonly ok: true; readonly content: PredefinedContent }
+  | { readonly ok: false; readonly op?: number };
 
 const FAULT: ContentResult = { ok: false };
 const MAX_OPS = 64;

@@ -56,7 +56,8 @@ test('Migrate names the head and the CT root', () => {
 test('what passes in which status', () => {
   assert.equal(statusRefusal('active', 'Message'), null);
   for (const type of ['Resume', 'Terminate', 'Migrate']) assert.equal(statusRefusal('paused', type), null);
-  for (const type of ['Message', 'Pause', 'Move', 'Delete', 'Manifest']) assert.equal(statusRefusal('paused', type), 'enclave_paused');
+  for (const type of ['Message', 'Pause', 'Move', 'Delete', 'Manifest'])
+    assert.equal(statusRefusal('paused', type), 'enclave_paused');
   for (const type of ['Message', 'Resume', 'Terminate']) {
     assert.equal(statusRefusal('terminated', type), 'enclave_terminated');
     assert.equal(statusRefusal('migrated', type), 'enclave_migrated');

@@ -13,7 +13,11 @@ function rules(slots: Record<string, unknown>[]) {
 }
 
 test('creating needs C, replacing U, deleting D, each on this key', () => {
-  const ask = rules([{ event: 'Shared', operator: 'Public', ops: ['C'], key: 'c' }, { event: 'Shared', operator: 't', ops: ['U'], key: 'c' }, { event: 'Shared', operator: 'Public', ops: ['D'], key: 'd' }]);
+  const ask = rules([
+    { event: 'Shared', operator: 'Public', ops: ['C'], key: 'c' },
+    { event: 'Shared', operator: 't', ops: ['U'], key: 'c' },
+    { event: 'Shared', operator: 'Public', ops: ['D'], key: 'd' },
+  ]);
   assert.equal(ask('Shared', 'c', 'set', false), null);
   assert.equal(ask('Shared', 'c', 'set', true), 'forbidden');
   assert.equal(ask('Shared', 'c', 'set', true, 0x100), null);
@@ -26,7 +30,10 @@ test('creating needs C, replacing U, deleting D, each on this key', () => {
 });
 
 test('a denial on a prefix wins over a right on a key', () => {
-  const ask = rules([{ event: 'Own', operator: 'Public', ops: ['C', 'U'], key: 'a.b' }, { event: 'Own', operator: 't', ops: ['_U'], key: 'a*' }]);
+  const ask = rules([
+    { event: 'Own', operator: 'Public', ops: ['C', 'U'], key: 'a.b' },
+    { event: 'Own', operator: 't', ops: ['_U'], key: 'a*' },
+  ]);
   assert.equal(ask('Own', 'a.b', 'set', true), null);
   assert.equal(ask('Own', 'a.b', 'set', true, 0x100), 'forbidden');
   assert.equal(ask('Own', 'a.b', 'set', false, 0x100), null);
@@ -34,7 +41,10 @@ test('a denial on a prefix wins over a right on a key', () => {
 
 test('Sender changes and deletes what is its own, and creates nothing', () => {
   const row = { operator: 'Sender', ops: ['C', 'U', 'D'], key: '*' };
-  const ask = rules([{ event: 'Own', ...row }, { event: 'Shared', ...row }]);
+  const ask = rules([
+    { event: 'Own', ...row },
+    { event: 'Shared', ...row },
+  ]);
   assert.equal(ask('Own', 'a', 'set', false), 'forbidden');
   assert.equal(ask('Own', 'a', 'set', true), null);
   assert.equal(ask('Own', 'a', 'delete', true), null);

@@ -11,7 +11,12 @@ import type { SlotContent } from './rules-content.ts';
  * Where PROTOCOL is silent: `Sender` holds for U and D of Own, whose slot only the sender can have written, and for
  * nothing of Shared, whose author the state does not keep.
  */
-export function authorizeSlot(manifest: Manifest, bits: number, content: SlotContent, present: boolean): ErrorCode | null {
+export function authorizeSlot(
+  manifest: Manifest,
+  bits: number,
+  content: SlotContent,
+  present: boolean,
+): ErrorCode | null {
   const op = content.delete ? OP_D : present ? OP_U : OP_C;
   const sender = content.type === 'Own' && op !== OP_C;
   const rows = slotRows(manifest, content.type, content.key);

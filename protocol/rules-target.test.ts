@@ -30,7 +30,8 @@ function ask(who: typeof me, op: typeof OP_U | typeof OP_D, target: typeof mine 
 
 test('a target is a released event of a custom type', () => {
   assert.equal(ask(me, OP_U, null), 'event_not_found');
-  for (const type of ['Move', 'Manifest', 'Update', 'Shared', 'Gone']) assert.equal(ask(me, OP_U, { type, from: 'a' }), 'event_not_found');
+  for (const type of ['Move', 'Manifest', 'Update', 'Shared', 'Gone'])
+    assert.equal(ask(me, OP_U, { type, from: 'a' }), 'event_not_found');
 });
 
 test('U and D are asked of the target’s type, with Sender for its author', () => {

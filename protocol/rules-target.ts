@@ -1,4 +1,4 @@
-import { OP_D, OP_U } from './columns.ts';
+import type { OP_D, OP_U } from './columns.ts';
 import type { ErrorCode } from './errors.ts';
 import type { Manifest } from './manifest.ts';
 import { customRows, decide, type GateOpen, refusal } from './rules.ts';

@@ -2,13 +2,17 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { OP_C, OP_D, OP_R, OP_U, PUBLIC, SENDER, TRAIT } from './columns.ts';
 import { toJson } from './json.ts';
-import { type Manifest, readManifest, type Row } from './manifest.ts';
+import { type Manifest, type Row, readManifest } from './manifest.ts';
 import { authorizeCustom, decide, slotRows } from './rules.ts';
 
 const member = { bits: 0x101, self: false, sender: false };
 const open = () => true;
 const shut = () => false;
-const row = (column: number, ops: number, alias?: string): Row => ({ operators: [column], ops, ...(alias === undefined ? {} : { alias }) });
+const row = (column: number, ops: number, alias?: string): Row => ({
+  operators: [column],
+  ops,
+  ...(alias === undefined ? {} : { alias }),
+});
 
 function manifest(rbac: Record<string, unknown>): Manifest {
   const result = readManifest(toJson({ enc_v: 2, RBAC: rbac }));
@@ -51,7 +55,13 @@ test('a closed gate is named only if it alone prevents the op; denials ignore ga
 });
 
 test('custom events are made by those their rows name, never by Sender', () => {
-  const m = manifest({ customs: [{ event: 'A', operator: 'Public', ops: ['C'] }, { event: 'B', operator: 'Sender', ops: ['C'] }, { event: 'B', operator: 'Self', ops: ['C'] }] });
+  const m = manifest({
+    customs: [
+      { event: 'A', operator: 'Public', ops: ['C'] },
+      { event: 'B', operator: 'Sender', ops: ['C'] },
+      { event: 'B', operator: 'Self', ops: ['C'] },
+    ],
+  });
   assert.equal(authorizeCustom(m, 0, 'A', open), null);
   assert.equal(authorizeCustom(m, 0, 'B', open), 'forbidden');
   assert.equal(authorizeCustom(m, 0, 'C', open), 'forbidden');
@@ -60,7 +70,8 @@ test('custom events are made by those their rows name, never by Sender', () => {
 test('slot keys match exactly, or by prefix in bytes', () => {
   const keys = ['a', 'a*', '*', 'é*', 'b'];
   const m = manifest({ slots: keys.map((key) => ({ event: 'Shared', operator: 'Public', ops: ['C'], key })) });
-  const matching = (key: string, prefix = false) => slotRows(m, 'Shared', key, prefix).map((r) => keys[m.slots.indexOf(r)]);
+  const matching = (key: string, prefix = false) =>
+    slotRows(m, 'Shared', key, prefix).map((r) => keys[m.slots.indexOf(r)]);
   assert.deepEqual(matching('a'), ['a', 'a*', '*']);
   assert.deepEqual(matching('ab'), ['a*', '*']);
   assert.deepEqual(matching('b*'), ['*']);

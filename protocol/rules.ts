@@ -1,5 +1,5 @@
+import { DENY, isActive, OP_C, type Standing } from './columns.ts';
 import type { ErrorCode } from './errors.ts';
-import { isActive, OP_C, DENY, type Standing } from './columns.ts';
 import type { Manifest, Row, SlotRow } from './manifest.ts';
 
 /**
@@ -31,7 +31,9 @@ export function customRows(manifest: Manifest, type: string): Row[] {
 
 /** Rows of a slot. `prefix`: the key stands for all keys that begin so, and a row must cover all of them. */
 export function slotRows(manifest: Manifest, type: 'Shared' | 'Own', key: string, prefix = false): SlotRow[] {
-  return manifest.slots.filter((row) => row.event === type && (row.prefix ? key.startsWith(row.key) : !prefix && key === row.key));
+  return manifest.slots.filter(
+    (row) => row.event === type && (row.prefix ? key.startsWith(row.key) : !prefix && key === row.key),
+  );
 }
 
 /** Creation of a custom event: op C on its type. `Sender` never holds for C. */

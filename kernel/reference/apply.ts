@@ -1,18 +1,36 @@
 import { OP_D, OP_U } from '../../protocol/columns.ts';
 import type { ErrorCode } from '../../protocol/errors.ts';
+import { ZERO32 } from '../../protocol/hash.ts';
 import { toHex, unhex } from '../../protocol/hex.ts';
 import { type Json, parseJson } from '../../protocol/json.ts';
 import { readManifest } from '../../protocol/manifest.ts';
 import { authorizeCustom } from '../../protocol/rules.ts';
 import { applyAccess, applyAccessBundle } from '../../protocol/rules-access.ts';
-import { type PredefinedContent, type PredefinedType, readContent, type SlotContent, type TargetContent } from '../../protocol/rules-content.ts';
+import {
+  type PredefinedContent,
+  type PredefinedType,
+  readContent,
+  type SlotContent,
+  type TargetContent,
+} from '../../protocol/rules-content.ts';
 import { authorizeLifecycle, type LogPosition, statusRefusal } from '../../protocol/rules-lifecycle.ts';
 import { authorizeSlot } from '../../protocol/rules-slots.ts';
 import { authorizeTarget, type TargetEvent } from '../../protocol/rules-target.ts';
-import { ZERO32 } from '../../protocol/hash.ts';
 import type { KvKey } from '../../protocol/smt-keys.ts';
 import { NAMESPACE_STATUS } from '../../protocol/smt-keys.ts';
-import { bitsOf, emptyState, isDeleted, isGateOpen, kvLeaf, Overlay, type State, withBits, withKv, withLeaf, withStatus } from './state.ts';
+import {
+  bitsOf,
+  emptyState,
+  isDeleted,
+  isGateOpen,
+  kvLeaf,
+  Overlay,
+  type State,
+  withBits,
+  withKv,
+  withLeaf,
+  withStatus,
+} from './state.ts';
 
 /**
  * The state transition of one event: content shape, then rights, then effect (PROTOCOL §3, §5). Pure: it returns the
@@ -55,7 +73,10 @@ export function applyManifest(content: Uint8Array, sequencer: Uint8Array): Outco
   const result = readManifest(contentOf(content), toHex(sequencer));
   if (!result.ok) return refuse('invalid_manifest', `"path":${JSON.stringify(result.path)}`);
   const { manifest } = result;
-  const state = manifest.init.reduce((all, { identity, bits }) => withBits(all, identity, bits, 0), emptyState(manifest, sequencer));
+  const state = manifest.init.reduce(
+    (all, { identity, bits }) => withBits(all, identity, bits, 0),
+    emptyState(manifest, sequencer),
+  );
   // What a member held before the enclave began was never a column that it could lose.
   return { ok: true, state: { ...state, marks: new Map() } };
 }
@@ -79,11 +100,26 @@ function activated(state: State): State {
 }
 
 export function statusDetail(state: State): string {
-  return state.status === 'migrated' && state.newSequencer !== null ? `"new_sequencer":"${toHex(state.newSequencer)}"` : '';
+  return state.status === 'migrated' && state.newSequencer !== null
+    ? `"new_sequencer":"${toHex(state.newSequencer)}"`
+    : '';
 }
 
 const PREDEFINED: ReadonlySet<string> = new Set<PredefinedType>([
-  'Move', 'Grant', 'Revoke', 'Transfer', 'Gate', 'AC_Bundle', 'Shared', 'Own', 'Update', 'Delete', 'Pause', 'Resume', 'Terminate', 'Migrate',
+  'Move',
+  'Grant',
+  'Revoke',
+  'Transfer',
+  'Gate',
+  'AC_Bundle',
+  'Shared',
+  'Own',
+  'Update',
+  'Delete',
+  'Pause',
+  'Resume',
+  'Terminate',
+  'Migrate',
 ]);
 
 function isPredefined(type: string): type is PredefinedType {
@@ -107,7 +143,9 @@ function erasedContent(commit: Candidate): ReturnType<typeof readContent> {
 }
 
 function custom(state: State, commit: Candidate): Outcome {
-  const error = authorizeCustom(state.manifest, bitsOf(state, toHex(commit.from)), commit.type, (alias) => isGateOpen(state, alias));
+  const error = authorizeCustom(state.manifest, bitsOf(state, toHex(commit.from)), commit.type, (alias) =>
+    isGateOpen(state, alias),
+  );
   return error === null ? { ok: true, state } : refuse(error);
 }
 
@@ -139,14 +177,18 @@ function predefined(state: State, commit: Candidate, content: PredefinedContent,
       if (error !== null) return refuse(error);
       if (content.type === 'Pause') return { ok: true, state: withStatus(state, 'paused') };
       if (content.type === 'Resume') return { ok: true, state: withStatus(state, 'active') };
-      if (content.type === 'Migrate') return { ok: true, state: { ...withStatus(state, 'migrated'), newSequencer: unhex(content.newSequencer) } };
+      if (content.type === 'Migrate')
+        return { ok: true, state: { ...withStatus(state, 'migrated'), newSequencer: unhex(content.newSequencer) } };
       return { ok: true, state: withStatus(state, 'terminated') };
     }
   }
 }
 
 function slot(state: State, commit: Candidate, content: SlotContent): Outcome {
-  const key: KvKey = content.type === 'Shared' ? { kind: 'shared', key: content.key } : { kind: 'own', key: content.key, from: commit.from };
+  const key: KvKey =
+    content.type === 'Shared'
+      ? { kind: 'shared', key: content.key }
+      : { kind: 'own', key: content.key, from: commit.from };
   const error = authorizeSlot(state.manifest, bitsOf(state, toHex(commit.from)), content, kvLeaf(state, key) !== null);
   return error === null ? { ok: true, state: withKv(state, key, content.delete ? null : commit.hash) } : refuse(error);
 }
@@ -156,7 +198,9 @@ function update(state: State, commit: Candidate, content: TargetContent, around:
   const id = unhex(content.target);
   const op = content.type === 'Update' ? OP_U : OP_D;
   const who = { id: sender, bits: bitsOf(state, sender) };
-  const error = authorizeTarget(state.manifest, who, op, around.find(id), isDeleted(state, id), (alias) => isGateOpen(state, alias));
+  const error = authorizeTarget(state.manifest, who, op, around.find(id), isDeleted(state, id), (alias) =>
+    isGateOpen(state, alias),
+  );
   if (error !== null) return refuse(error);
   return { ok: true, state: withLeaf(state, NAMESPACE_STATUS, id, content.type === 'Update' ? commit.hash : ZERO32) };
 }

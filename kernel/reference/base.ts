@@ -1,4 +1,3 @@
-import { type EnclaveParams, FORMAT_VERSION, RULES_VERSION } from '../kernel.ts';
 import { concat, equalBytes, pad8, utf8, viewOf } from '../../protocol/bytes.ts';
 import { CtFrontier, frontierPlan } from '../../protocol/ct.ts';
 import { ZERO32 } from '../../protocol/hash.ts';
@@ -7,8 +6,9 @@ import { readManifest } from '../../protocol/manifest.ts';
 import { getI64, getU64, setI64, setU64 } from '../../protocol/records.ts';
 import { STATUSES } from '../../protocol/rules-lifecycle.ts';
 import { EMPTY_SMT, type Smt, smtLeaves, smtSet } from '../../protocol/smt.ts';
+import { type EnclaveParams, FORMAT_VERSION, RULES_VERSION } from '../kernel.ts';
 import { SealedLog } from './sealed-log.ts';
-import { markName, sortedMarks, type State } from './state.ts';
+import { markName, type State, sortedMarks } from './state.ts';
 
 /** The canonical state at a bundle boundary, to bytes and back (layout: kernel/kernel.ts, exportBase). */
 const MAGIC = utf8('ENCK');
@@ -85,12 +85,18 @@ function parseBase(params: EnclaveParams, bytes: Uint8Array): Base {
     throw new Error(`an exported state of format ${view.getUint16(4, true)}, rules ${view.getUint16(6, true)}`);
   }
   if (!equalBytes(bytes.subarray(8, 40), params.enclave)) throw new Error('the exported state of another enclave');
-  const [manifestLength, leaves, marks, nodes] = [336, 340, 344, 348].map((at) => view.getUint32(at, true)) as [number, number, number, number];
+  const [manifestLength, leaves, marks, nodes] = [336, 340, 344, 348].map((at) => view.getUint32(at, true)) as [
+    number,
+    number,
+    number,
+    number,
+  ];
   const leavesAt = HEAD + pad8(manifestLength);
   const marksAt = leavesAt + LEAF * leaves;
   const nodesAt = marksAt + MARK * marks;
   const closings = getU64(view, 192);
-  if (bytes.length !== nodesAt + 32 * nodes || nodes !== frontierPlan(closings).length) throw new Error('an exported state of the wrong length');
+  if (bytes.length !== nodesAt + 32 * nodes || nodes !== frontierPlan(closings).length)
+    throw new Error('an exported state of the wrong length');
 
   const manifestContent = bytes.slice(HEAD, HEAD + manifestLength);
   const json = parseJson(manifestContent);
@@ -108,9 +114,18 @@ function parseBase(params: EnclaveParams, bytes: Uint8Array): Base {
   log.timestamp = getU64(view, 120);
   log.chain = bytes.slice(128, 160);
   log.manifestId = bytes.slice(160, 192);
-  log.ct = new CtFrontier(closings, Array.from({ length: nodes }, (_, i) => bytes.slice(nodesAt + 32 * i, nodesAt + 32 * (i + 1))));
-  log.treeHead = { t: getU64(view, 200), r: bytes.slice(208, 240), sig: bytes.slice(240, 304), sequencer: bytes.slice(304, 336) };
-  if (!equalBytes(log.ct.root(), log.treeHead.r)) throw new Error('an exported state whose tree head is not over its tree');
+  log.ct = new CtFrontier(
+    closings,
+    Array.from({ length: nodes }, (_, i) => bytes.slice(nodesAt + 32 * i, nodesAt + 32 * (i + 1))),
+  );
+  log.treeHead = {
+    t: getU64(view, 200),
+    r: bytes.slice(208, 240),
+    sig: bytes.slice(240, 304),
+    sequencer: bytes.slice(304, 336),
+  };
+  if (!equalBytes(log.ct.root(), log.treeHead.r))
+    throw new Error('an exported state whose tree head is not over its tree');
   return {
     state: {
       manifest: manifest.manifest,

@@ -1,4 +1,4 @@
-import { person, type Person } from './test-node.ts';
+import { type Person, person } from './test-node.ts';
 
 /** The people and the Manifest of a small chat group that uses most of the matrix. */
 export const owner: Person = person('owner');
@@ -21,7 +21,15 @@ export function groupManifest(more: Record<string, unknown> = {}): Record<string
         { type: 'Self', reads: ['Move', 'Grant'] },
       ],
       moves: [
-        { event: 'Move', from: 'OUTSIDER', to: 'MEMBER', operator: 'Self', ops: ['C'], alias: 'joining', gate: { operator: ['OWNER', 'admin'], open: false } },
+        {
+          event: 'Move',
+          from: 'OUTSIDER',
+          to: 'MEMBER',
+          operator: 'Self',
+          ops: ['C'],
+          alias: 'joining',
+          gate: { operator: ['OWNER', 'admin'], open: false },
+        },
         { event: 'Move', from: 'OUTSIDER', to: 'MEMBER', operator: 'admin', ops: ['C'] },
         { event: 'Move', from: 'OUTSIDER', to: 'MEMBER', operator: 'OWNER', ops: ['C'] },
         { event: 'Move', from: 'MEMBER', to: 'OUTSIDER', operator: 'Self', ops: ['C'] },
@@ -45,7 +53,13 @@ export function groupManifest(more: Record<string, unknown> = {}): Record<string
         { event: 'Message', operator: 'Sender', ops: ['U', 'D', 'R'] },
         { event: 'Message', operator: 'mod', ops: ['D'] },
         { event: 'Message', operator: 'BANNED', ops: ['_R'] },
-        { event: 'Poll', operator: 'MEMBER', ops: ['C', 'U', 'P'], alias: 'polls', gate: { operator: ['admin'], open: false } },
+        {
+          event: 'Poll',
+          operator: 'MEMBER',
+          ops: ['C', 'U', 'P'],
+          alias: 'polls',
+          gate: { operator: ['admin'], open: false },
+        },
       ],
       init: [
         { identity: owner.id, state: 'OWNER', traits: ['root'] },

@@ -1,18 +1,18 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { REQUEST_CONSISTENCY, REQUEST_STH, STAGE_ADMIN, STAGE_FULL } from '../kernel.ts';
+import { verifyBundlePath } from '../../protocol/bundle-tree.ts';
 import { viewOf } from '../../protocol/bytes.ts';
-import { readClosingRecord } from '../../protocol/records.ts';
 import { commitJson, enclaveIdOf } from '../../protocol/commit.ts';
-import { toHex, unhex } from '../../protocol/hex.ts';
-import { toJson } from '../../protocol/json.ts';
-import { verifySth, parseSth } from '../../protocol/sth.ts';
 import { verifyConsistency, verifyInclusion } from '../../protocol/ct.ts';
 import { ctLeaf, ctLeafData, EMPTY_HASH } from '../../protocol/hash.ts';
-import { verifyBundlePath } from '../../protocol/bundle-tree.ts';
+import { toHex, unhex } from '../../protocol/hex.ts';
+import { toJson } from '../../protocol/json.ts';
+import { readClosingRecord } from '../../protocol/records.ts';
 import { parseSmtProof, smtVerify } from '../../protocol/smt.ts';
+import { parseSth, verifySth } from '../../protocol/sth.ts';
+import { REQUEST_CONSISTENCY, REQUEST_STH, STAGE_ADMIN, STAGE_FULL } from '../kernel.ts';
 import { admin, alice, bob, carol, groupManifest, owner, stranger } from './group.ts';
-import { found, inspect, manifestOf, MINUTE, person, type Person, type Result, TestNode } from './test-node.ts';
+import { found, inspect, MINUTE, manifestOf, type Person, person, type Result, TestNode } from './test-node.ts';
 
 interface InclusionAnswer {
   p: string[];
@@ -40,10 +40,23 @@ test('what is wrong with the envelope is refused in the order of PROTOCOL §3, a
   const other = new TestNode(enclaveIdOf(owner.id, 'x'));
   assert.equal(codeOf(other.send(alice, 'Message', 'hi')), 'enclave_not_found');
   assert.equal(codeOf(node.deliver(commitJson({ ...good, enclave: other.enclave }))), 'enclave_not_found');
-  assert.equal(codeOf(node.deliver(commitJson({ ...node.sign(alice, 'Message', 1, { exp: node.now }), hash: good.hash }))), 'expired');
+  assert.equal(
+    codeOf(node.deliver(commitJson({ ...node.sign(alice, 'Message', 1, { exp: node.now }), hash: good.hash }))),
+    'expired',
+  );
   assert.equal(codeOf(node.send(alice, 'Message', 1, { exp: node.now + 10 * MINUTE + 1 })), 'exp_too_far');
-  assert.equal(codeOf(node.deliver(commitJson({ ...good, hash: node.sign(alice, 'Message', 2).hash, sig: node.sign(bob, 'Message', 2).sig }))), 'invalid_hash');
-  assert.equal(codeOf(node.deliver(commitJson({ ...good, sig: node.sign(bob, 'Message', 'hi').sig }))), 'invalid_signature');
+  assert.equal(
+    codeOf(
+      node.deliver(
+        commitJson({ ...good, hash: node.sign(alice, 'Message', 2).hash, sig: node.sign(bob, 'Message', 2).sig }),
+      ),
+    ),
+    'invalid_hash',
+  );
+  assert.equal(
+    codeOf(node.deliver(commitJson({ ...good, sig: node.sign(bob, 'Message', 'hi').sig }))),
+    'invalid_signature',
+  );
   assert.equal(codeOf(node.send(stranger, 'Message', 'hi')), 'forbidden');
   assert.equal(codeOf(node.send(alice, 'Nothing', 'hi')), 'forbidden');
   assert.equal(codeOf(node.send(alice, 'Lanes', { count: 1 })), 'forbidden');
@@ -57,11 +70,20 @@ test('what is wrong with the envelope is refused in the order of PROTOCOL §3, a
 test('a Manifest must be valid, found its own id, and be the first', () => {
   const content = manifestOf(groupManifest());
   const node = new TestNode(enclaveIdOf(owner.id, content));
-  assert.deepEqual(new TestNode(enclaveIdOf(alice.id, content)).send(owner, 'Manifest', content), { error: 'invalid_manifest', detail: '"path":"/enclave"' });
+  assert.deepEqual(new TestNode(enclaveIdOf(alice.id, content)).send(owner, 'Manifest', content), {
+    error: 'invalid_manifest',
+    detail: '"path":"/enclave"',
+  });
   const bad = toJson({ enc_v: 2, RBAC: { states: ['A'] } });
-  assert.deepEqual(new TestNode(enclaveIdOf(owner.id, bad)).send(owner, 'Manifest', bad), { error: 'invalid_manifest', detail: '"path":"/RBAC/states/0"' });
+  assert.deepEqual(new TestNode(enclaveIdOf(owner.id, bad)).send(owner, 'Manifest', bad), {
+    error: 'invalid_manifest',
+    detail: '"path":"/RBAC/states/0"',
+  });
   const elsewhere = manifestOf({ sequencer: bob.id, RBAC: {} });
-  assert.deepEqual(new TestNode(enclaveIdOf(owner.id, elsewhere)).send(owner, 'Manifest', elsewhere), { error: 'invalid_manifest', detail: '"path":"/sequencer"' });
+  assert.deepEqual(new TestNode(enclaveIdOf(owner.id, elsewhere)).send(owner, 'Manifest', elsewhere), {
+    error: 'invalid_manifest',
+    detail: '"path":"/sequencer"',
+  });
   const text = commitJson(node.sign(owner, 'Manifest', content));
   const first = node.deliver(text);
   assert.equal(first.error, null);
@@ -177,9 +199,16 @@ test('AC_Bundle is all or nothing, and names the op that failed', () => {
   const node = found(owner, groupManifest());
   const before = toHex(node.kernel.stateHash());
   const op = (type: string, content: unknown) => ({ type, content });
-  const failing = [op('Move', join(bob)), op('Grant', { target: bob.id, trait: 'mod' }), op('Grant', { target: bob.id, trait: 'mod' })];
+  const failing = [
+    op('Move', join(bob)),
+    op('Grant', { target: bob.id, trait: 'mod' }),
+    op('Grant', { target: bob.id, trait: 'mod' }),
+  ];
   assert.deepEqual(node.send(admin, 'AC_Bundle', { ops: failing }), { error: 'no_change', detail: '"op":2' });
-  assert.deepEqual(node.send(admin, 'AC_Bundle', { ops: [...failing, op('Grant', { target: bob.id, trait: 'x' })] }), { error: 'invalid_content', detail: '"op":3' });
+  assert.deepEqual(node.send(admin, 'AC_Bundle', { ops: [...failing, op('Grant', { target: bob.id, trait: 'x' })] }), {
+    error: 'invalid_content',
+    detail: '"op":3',
+  });
   assert.equal(toHex(node.kernel.stateHash()), before);
   assert.equal(node.send(admin, 'AC_Bundle', { ops: failing.slice(0, 2) }).error, null);
   assert.equal(node.send(bob, 'Move', join(alice, 'MEMBER', 'BANNED')).error, null);
@@ -196,13 +225,19 @@ test('content is updated and deleted by whom the matrix says, and a deletion is 
   assert.equal(codeOf(node.send(alice, 'Update', edit(second))), 'forbidden');
   assert.equal(node.send(alice, 'Update', edit(first)).error, null);
   assert.equal(codeOf(node.send(admin, 'Delete', first)), 'forbidden');
-  assert.deepEqual((node.query(owner, { id: first?.target ?? '' }) as object[]).map((event) => 'status' in event && event.status), ['updated']);
+  assert.deepEqual(
+    (node.query(owner, { id: first?.target ?? '' }) as object[]).map((event) => 'status' in event && event.status),
+    ['updated'],
+  );
   assert.equal(node.send(alice, 'Delete', first).error, null);
   assert.equal(codeOf(node.send(alice, 'Delete', first)), 'deleted');
   assert.equal(codeOf(node.send(admin, 'Delete', first)), 'forbidden');
   const shown = node.query(owner, {}) as Record<string, unknown>[];
   assert.equal(shown.length, 5);
-  assert.deepEqual([shown[1]?.content, shown[1]?.status, shown[1]?.content_hash], [null, 'deleted', toHex(node.event(1).contentHash)]);
+  assert.deepEqual(
+    [shown[1]?.content, shown[1]?.status, shown[1]?.content_hash],
+    [null, 'deleted', toHex(node.event(1).contentHash)],
+  );
   assert.deepEqual([shown[3]?.content, shown[3]?.status], [null, undefined]);
   assert.equal((node.query(owner, { tags: { t: 'a' } }) as unknown[]).length, 1);
 });
@@ -238,14 +273,21 @@ test('lifecycle: paused, resumed, terminated', () => {
 test('Migrate names the head and the CT root, ends the log here, and the new key goes on', () => {
   const node = found(owner, groupManifest());
   const successor = person('successor');
-  const order = () => ({ new_sequencer: successor.id, prev_seq: node.kernel.head().seq, ct_root: toHex(node.kernel.head().ctRoot) });
+  const order = () => ({
+    new_sequencer: successor.id,
+    prev_seq: node.kernel.head().seq,
+    ct_root: toHex(node.kernel.head().ctRoot),
+  });
   node.send(owner, 'Pause', {});
   assert.equal(codeOf(node.send(owner, 'Migrate', { ...order(), prev_seq: 0 })), 'state_mismatch');
   assert.equal(codeOf(node.send(owner, 'Migrate', { ...order(), ct_root: '00'.repeat(32) })), 'state_mismatch');
   assert.equal(codeOf(node.send(alice, 'Migrate', order())), 'forbidden');
   assert.equal(node.send(owner, 'Migrate', order()).error, null);
   assert.equal(node.kernel.head().bundles, 1);
-  assert.deepEqual(node.send(alice, 'Message', 1), { error: 'enclave_migrated', detail: `"new_sequencer":"${successor.id}"` });
+  assert.deepEqual(node.send(alice, 'Message', 1), {
+    error: 'enclave_migrated',
+    detail: `"new_sequencer":"${successor.id}"`,
+  });
 
   const next = new TestNode(node.enclave, successor);
   next.log.append(node.log);
@@ -290,14 +332,24 @@ test('proofs: bundle, inclusion, consistency, state and tree head all verify, an
   for (const seq of [0, 5, 23]) {
     const proof = node.prove(owner, 'inclusion', { seq }) as unknown as InclusionAnswer;
     const path = proof.p.map(unhex);
-    const leaf = ctLeaf(ctLeafData(unhex(proof.events_root), unhex(proof.state_hash), proof.first_seq, proof.bundle_size));
+    const leaf = ctLeaf(
+      ctLeafData(unhex(proof.events_root), unhex(proof.state_hash), proof.first_seq, proof.bundle_size),
+    );
     assert.ok(verifyInclusion(root, leaf, proof.li, proof.ts, path));
     assert.deepEqual(node.prove(owner, 'inclusion', { id: toHex(node.event(seq).id) }), proof);
     assert.deepEqual(node.prove(alice, 'inclusion', { leaf_index: proof.li }), proof);
     const inBundle = node.prove(owner, 'bundle', { seq }) as unknown as BundleAnswer;
     assert.equal(inBundle.leaf_index, proof.li);
     const siblings = inBundle.siblings.map(unhex);
-    assert.ok(verifyBundlePath(unhex(proof.events_root), node.event(seq).id, inBundle.bundle_index, inBundle.bundle_size, siblings));
+    assert.ok(
+      verifyBundlePath(
+        unhex(proof.events_root),
+        node.event(seq).id,
+        inBundle.bundle_index,
+        inBundle.bundle_size,
+        siblings,
+      ),
+    );
   }
   assert.equal(node.prove(owner, 'inclusion', { seq: 25 }), 'bundle_open');
   assert.equal(node.prove(owner, 'inclusion', { seq: 5, ts: bundles + 1 }), 'bundle_open');
@@ -307,7 +359,13 @@ test('proofs: bundle, inclusion, consistency, state and tree head all verify, an
   assert.equal(node.prove(alice, 'bundle', { seq: 99 }), 'forbidden');
   assert.equal(node.prove(alice, 'bundle', { seq: 0 }), 'forbidden');
 
-  for (const [from, to] of [[0, 6], [1, 6], [3, 5], [4, 6], [6, 6]] as const) {
+  for (const [from, to] of [
+    [0, 6],
+    [1, 6],
+    [3, 5],
+    [4, 6],
+    [6, 6],
+  ] as const) {
     const proof = node.read(spanRequest(node, from, to)) as Record<string, string[]>;
     assert.deepEqual([proof.ts1, proof.ts2], [from, to]);
     const [a, b] = [from, to].map((size) => rootOf(node, size)) as [Uint8Array, Uint8Array];
@@ -327,7 +385,10 @@ test('proofs: bundle, inclusion, consistency, state and tree head all verify, an
   assert.ok(typeof node.prove(stranger, 'state', { namespace: 'kv', key: '8166737461747573' }) === 'object');
   assert.equal(typeof node.prove(stranger, 'state', { namespace: 'event_status', key: '00'.repeat(32) }), 'object');
   assert.equal(node.prove(stranger, 'state', { namespace: 'event_status', key: toHex(node.event(1).id) }), 'forbidden');
-  const batch = node.prove(owner, 'state-batch', { namespace: 'rbac', keys: [owner.id, bob.id] }) as Record<string, unknown[]>;
+  const batch = node.prove(owner, 'state-batch', { namespace: 'rbac', keys: [owner.id, bob.id] }) as Record<
+    string,
+    unknown[]
+  >;
   assert.equal(batch.proofs?.length, 2);
 
   const head = parseSth(toJson(node.read(sthRequest(node))));
@@ -340,8 +401,15 @@ test('Info tells who and where, to anyone', () => {
   node.send(alice, 'Message', 1);
   const info = node.read(node.request(stranger, { type: 'Info', from: undefined, session: undefined }));
   assert.deepEqual(info, {
-    type: 'Info', enclave: node.enclave, sequencer: node.sequencer.id, head: 1, timestamp: node.now, status: 'active',
-    bundle: { size: 4, timeout: 5000 }, lanes: 0, manifest: toHex(node.event(0).id),
+    type: 'Info',
+    enclave: node.enclave,
+    sequencer: node.sequencer.id,
+    head: 1,
+    timestamp: node.now,
+    status: 'active',
+    bundle: { size: 4, timeout: 5000 },
+    lanes: 0,
+    manifest: toHex(node.event(0).id),
   });
 });
 
@@ -358,7 +426,13 @@ test('a session holds for its maker, this sequencer and its time', () => {
 });
 
 test('who may read nothing is told so, whatever they ask', () => {
-  const node = found(owner, { RBAC: { states: ['OWNER'], readers: [{ type: 'OWNER', reads: '*' }], init: [{ identity: owner.id, state: 'OWNER', traits: [] }] } });
+  const node = found(owner, {
+    RBAC: {
+      states: ['OWNER'],
+      readers: [{ type: 'OWNER', reads: '*' }],
+      init: [{ identity: owner.id, state: 'OWNER', traits: [] }],
+    },
+  });
   node.close();
   assert.equal(node.query(stranger), 'forbidden');
   assert.equal(node.query(stranger, {}, true), 'forbidden');
@@ -376,7 +450,10 @@ test('who has left a column with retention goes on reading what was there, and n
   node.send(admin, 'Message', 'new');
   const seen = (node.query(alice) as { seq: number; type: string }[]).map(({ seq }) => seq);
   assert.deepEqual(seen, [1, 2]);
-  assert.deepEqual((node.query(alice, { type: 'Message' }) as { seq: number }[]).map(({ seq }) => seq), [1]);
+  assert.deepEqual(
+    (node.query(alice, { type: 'Message' }) as { seq: number }[]).map(({ seq }) => seq),
+    [1],
+  );
 });
 
 test('Pull shows what R or P allows, Query what R allows', () => {
@@ -389,7 +466,9 @@ test('Pull shows what R or P allows, Query what R allows', () => {
 
 test('a Migrate whose closings are not sealed yet cannot name their root', () => {
   const node = found(owner, groupManifest());
-  const text = commitJson(node.sign(owner, 'Migrate', { new_sequencer: bob.id, prev_seq: 0, ct_root: toHex(node.kernel.head().ctRoot) }));
+  const text = commitJson(
+    node.sign(owner, 'Migrate', { new_sequencer: bob.id, prev_seq: 0, ct_root: toHex(node.kernel.head().ctRoot) }),
+  );
   node.now += 5000;
   assert.equal(codeOf(node.deliver(text)), 'state_mismatch');
 });

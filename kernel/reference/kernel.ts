@@ -1,7 +1,3 @@
-import {
-  ACCEPTED, DUPLICATE, type EnclaveParams, type Head, IC_ECDSA, IC_ENCLAVE_OK, IC_ERASED, IC_HASH_OK, type Kernel, type KernelHost,
-  type ReadResult, REQUEST_PULL, REQUEST_QUERY, type SealedBatch, STAGE_ADMIN, STAGE_FORGED, STAGE_FULL, STAGE_VERIFIED, TYPE_CUSTOM,
-} from '../kernel.ts';
 import { concat, equalBytes, utf8 } from '../../protocol/bytes.ts';
 import { type ErrorCode, errorNumber } from '../../protocol/errors.ts';
 import { matchesFilter } from '../../protocol/filter-match.ts';
@@ -10,9 +6,30 @@ import { toHex } from '../../protocol/hex.ts';
 import { mayReadAnything } from '../../protocol/read-rules.ts';
 import { eventOf, type InspectedCommit, readCommitRecord, readEventRecord } from '../../protocol/records.ts';
 import { readRequest } from '../../protocol/requests.ts';
-import type { TargetEvent } from '../../protocol/rules-target.ts';
 import { statusRefusal } from '../../protocol/rules-lifecycle.ts';
+import type { TargetEvent } from '../../protocol/rules-target.ts';
 import { type Smt, smtLeaves, smtRoot } from '../../protocol/smt.ts';
+import {
+  ACCEPTED,
+  DUPLICATE,
+  type EnclaveParams,
+  type Head,
+  IC_ECDSA,
+  IC_ENCLAVE_OK,
+  IC_ERASED,
+  IC_HASH_OK,
+  type Kernel,
+  type KernelHost,
+  REQUEST_PULL,
+  REQUEST_QUERY,
+  type ReadResult,
+  type SealedBatch,
+  STAGE_ADMIN,
+  STAGE_FORGED,
+  STAGE_FULL,
+  STAGE_VERIFIED,
+  TYPE_CUSTOM,
+} from '../kernel.ts';
 import { apply, applyManifest, type Outcome, statusDetail } from './apply.ts';
 import { readBase, writeBase } from './base.ts';
 import type { ClosingItem, Item } from './items.ts';
@@ -186,15 +203,30 @@ export class ReferenceKernel implements Kernel {
     }
     const outcome = applyManifest(c.content, key);
     if (!outcome.ok || provisioned === undefined) return outcome;
-    const allowed = provisioned.creator === undefined ? (flags & STAGE_ADMIN) !== 0 : equalBytes(provisioned.creator, c.from);
+    const allowed =
+      provisioned.creator === undefined ? (flags & STAGE_ADMIN) !== 0 : equalBytes(provisioned.creator, c.from);
     return allowed ? outcome : { ok: false, error: 'forbidden', detail: '' };
   }
 
-  private applyTo(state: State, c: InspectedCommit, takeOver: boolean, find: (id: Uint8Array) => TargetEvent | null, target?: Uint8Array): Outcome {
+  private applyTo(
+    state: State,
+    c: InspectedCommit,
+    takeOver: boolean,
+    find: (id: Uint8Array) => TargetEvent | null,
+    target?: Uint8Array,
+  ): Outcome {
     const candidate = { ...c, erased: (c.flags & IC_ERASED) !== 0 };
-    const position = () => ({ head: this.headSeq, ctRoot: this.closings === this.log.ct.size ? toHex(this.log.ct.root()) : '' });
+    const position = () => ({
+      head: this.headSeq,
+      ctRoot: this.closings === this.log.ct.size ? toHex(this.log.ct.root()) : '',
+    });
     const { target: _, ...rest } = candidate;
-    return apply(state, target === undefined ? rest : { ...rest, target }, { seq: this.headSeq + 1, find, position }, takeOver);
+    return apply(
+      state,
+      target === undefined ? rest : { ...rest, target },
+      { seq: this.headSeq + 1, find, position },
+      takeOver,
+    );
   }
 
   private released(id: Uint8Array): TargetEvent | null {
@@ -203,11 +235,25 @@ export class ReferenceKernel implements Kernel {
   }
 
   /** The event becomes part of the staged state. */
-  private accept(commit: InspectedCommit, state: State, timestamp: number, push: (item: Item) => void, target?: Uint8Array): void {
+  private accept(
+    commit: InspectedCommit,
+    state: State,
+    timestamp: number,
+    push: (item: Item) => void,
+    target?: Uint8Array,
+  ): void {
     const { sequencer } = state;
     const seq = this.headSeq + 1;
     const hash = eventHash(commit.hash, commit.sig, sequencer, seq, timestamp);
-    push({ kind: 'event', commit, seq, timestamp, sequencer, eventHash: hash, ...(target === undefined ? {} : { target }) });
+    push({
+      kind: 'event',
+      commit,
+      seq,
+      timestamp,
+      sequencer,
+      eventHash: hash,
+      ...(target === undefined ? {} : { target }),
+    });
     if (seq === 0) {
       push({ kind: 'genesis', t: timestamp, sequencer });
       this.manifestContent = commit.content;
@@ -217,7 +263,12 @@ export class ReferenceKernel implements Kernel {
     this.timestamp = timestamp;
     this.recents.add(commit.hash, commit.exp, seq);
     const { firstSeq, firstTimestamp, size } = this.open ?? { firstSeq: seq, firstTimestamp: timestamp, size: 0 };
-    this.open = { firstSeq, firstTimestamp, size: size + 1, complete: size + 1 === state.manifest.size || LAST.has(commit.type) };
+    this.open = {
+      firstSeq,
+      firstTimestamp,
+      size: size + 1,
+      complete: size + 1 === state.manifest.size || LAST.has(commit.type),
+    };
   }
 
   closeBundle(): boolean {
@@ -293,7 +344,8 @@ export class ReferenceKernel implements Kernel {
     const builder = new BatchBuilder(this.log);
     this.foldedEvents.clear();
     replayRecords(this.params.enclave, skeleton, content, {
-      event: (commit, timestamp, sequencer, seqSig, target) => this.foldEvent(commit, timestamp, sequencer, seqSig, target, builder),
+      event: (commit, timestamp, sequencer, seqSig, target) =>
+        this.foldEvent(commit, timestamp, sequencer, seqSig, target, builder),
       closing: (t, sig) => this.foldBundle(t, sig, builder),
     });
     this.foldedEvents.clear();
@@ -303,7 +355,12 @@ export class ReferenceKernel implements Kernel {
     this.idle();
     const c = readCommitRecord(commit.slice());
     if (c.code !== 0) return c.code;
-    if (this.state === null && this.params.provisioned === undefined && c.type === 'Manifest' && (c.flags & IC_ENCLAVE_OK) === 0) {
+    if (
+      this.state === null &&
+      this.params.provisioned === undefined &&
+      c.type === 'Manifest' &&
+      (c.flags & IC_ENCLAVE_OK) === 0
+    ) {
       return errorNumber('invalid_manifest');
     }
     if ((c.flags & IC_HASH_OK) === 0) return errorNumber('invalid_hash');
@@ -364,7 +421,8 @@ export class ReferenceKernel implements Kernel {
     if (this.state === null && c.type !== 'Manifest') return 'enclave_not_found';
     if (timestamp < this.timestamp || this.open?.complete) return 'invalid_snapshot';
     if (c.exp <= timestamp) return 'expired';
-    if (this.state !== null && !this.takesOver(sequencer) && !equalBytes(sequencer, this.state.sequencer)) return 'invalid_snapshot';
+    if (this.state !== null && !this.takesOver(sequencer) && !equalBytes(sequencer, this.state.sequencer))
+      return 'invalid_snapshot';
     const original = this.recents.seqOf(c.hash);
     return original >= 0 ? 'invalid_snapshot' : null;
   }
@@ -381,7 +439,12 @@ export class ReferenceKernel implements Kernel {
   read(request: Uint8Array, now: number, answers: readonly Uint8Array[]): ReadResult {
     if (this.state === null) return { kind: 'error', code: errorNumber('enclave_not_found'), detail: '' };
     const { host, state, log, closed, timestamp } = this;
-    return readAnswer({ host, enclave: this.params.enclave, state, seq: this.headSeq, timestamp, closed, log }, request, now, answers);
+    return readAnswer(
+      { host, enclave: this.params.enclave, state, seq: this.headSeq, timestamp, closed, log },
+      request,
+      now,
+      answers,
+    );
   }
 
   openQuery(bytes: Uint8Array, now: number): number {
@@ -389,14 +452,17 @@ export class ReferenceKernel implements Kernel {
     if (this.state === null || this.log.seq < 0) return errorNumber('enclave_not_found');
     const session = sessionError(this.host, this.state, request, now);
     if (session !== null) return errorNumber(session);
-    return mayReadAnything(this.state.manifest, readerOf(this.state, request.from), request.kind === REQUEST_PULL) ? 0 : errorNumber('forbidden');
+    return mayReadAnything(this.state.manifest, readerOf(this.state, request.from), request.kind === REQUEST_PULL)
+      ? 0
+      : errorNumber('forbidden');
   }
 
   select(bytes: Uint8Array, record: Uint8Array, content: Uint8Array): Uint8Array | null {
     const { state } = this;
     if (state === null) return null;
     const request = readRequest(bytes);
-    if (request.kind !== REQUEST_QUERY && request.kind !== REQUEST_PULL) throw new RangeError('select answers Query and Pull');
+    if (request.kind !== REQUEST_QUERY && request.kind !== REQUEST_PULL)
+      throw new RangeError('select answers Query and Pull');
     const event = readEventRecord(record);
     if (!matchesFilter(request.filter, event)) return null;
     if (!isReadable(state, this.host, request.from, event, content, request.kind === REQUEST_PULL)) return null;
@@ -404,7 +470,13 @@ export class ReferenceKernel implements Kernel {
     const deleted = isDeleted(state, isContent ? event.id : event.target) && (isContent || event.type === 'Update');
     const shown = record.slice();
     if (deleted || content.length === 0) shown[5] = event.flags | IC_ERASED;
-    const status = !isContent ? undefined : deleted ? 'deleted' : eventStatus(state, event.id) !== null ? 'updated' : undefined;
+    const status = !isContent
+      ? undefined
+      : deleted
+        ? 'deleted'
+        : eventStatus(state, event.id) !== null
+          ? 'updated'
+          : undefined;
     return utf8(eventOf(this.params.enclave, shown, content, status));
   }
 

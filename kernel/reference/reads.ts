@@ -1,19 +1,27 @@
-import {
-  type KernelHost, type Need, type ReadResult, REQUEST_BUNDLE, REQUEST_CONSISTENCY, REQUEST_INCLUSION, REQUEST_INFO, REQUEST_STATE,
-  REQUEST_STATE_BATCH, REQUEST_STH,
-} from '../kernel.ts';
 import { bundlePath } from '../../protocol/bundle-tree.ts';
 import { equalBytes, utf8, viewOf } from '../../protocol/bytes.ts';
-import { assemble, consistencyPlan, type CtPlan, inclusionPlan } from '../../protocol/ct.ts';
+import { assemble, type CtPlan, consistencyPlan, inclusionPlan } from '../../protocol/ct.ts';
 import { type ErrorCode, errorNumber } from '../../protocol/errors.ts';
 import { type EnclaveId, hex32, hex64, toHex } from '../../protocol/hex.ts';
 import { mayRead, mayReadAnything, readsEverything } from '../../protocol/read-rules.ts';
 import { type ClosingRecord, getI64, readClosingRecord, readEventRecord } from '../../protocol/records.ts';
-import { readRequest, type Request } from '../../protocol/requests.ts';
+import { type Request, readRequest } from '../../protocol/requests.ts';
 import { checkSession } from '../../protocol/session.ts';
 import { type Smt, smtProofMembers, smtProve, smtRoot } from '../../protocol/smt.ts';
 import { decodeKvKey, NAMESPACE_KV, NAMESPACE_RBAC, NAMESPACE_STATUS, smtKey } from '../../protocol/smt-keys.ts';
 import { sthJson } from '../../protocol/sth.ts';
+import {
+  type KernelHost,
+  type Need,
+  REQUEST_BUNDLE,
+  REQUEST_CONSISTENCY,
+  REQUEST_INCLUSION,
+  REQUEST_INFO,
+  REQUEST_STATE,
+  REQUEST_STATE_BATCH,
+  REQUEST_STH,
+  type ReadResult,
+} from '../kernel.ts';
 import type { SealedLog } from './sealed-log.ts';
 import { readerOf, type State } from './state.ts';
 import { eventMeta, isReadable } from './visible.ts';
@@ -113,7 +121,12 @@ function treeHead({ enclave, log }: ReadView): string {
   const head = log.treeHead;
   if (head === null) return fail('enclave_not_found');
   return sthJson({
-    enclave: hex32<EnclaveId>(enclave), t: head.t, ts: log.ct.size, r: hex32(head.r), sequencer: hex32(head.sequencer), sig: hex64(head.sig),
+    enclave: hex32<EnclaveId>(enclave),
+    t: head.t,
+    ts: log.ct.size,
+    r: hex32(head.r),
+    sequencer: hex32(head.sequencer),
+    sig: hex64(head.sig),
   });
 }
 
@@ -139,7 +152,8 @@ function hexList(hashes: readonly Uint8Array[]): string {
 
 function inclusion(view: ReadView, request: ProofRequest, ask: Ask): string {
   const { by } = request;
-  const closing = by.by === 'leaf_index' ? closingByLeaf(view, request, by.n, ask) : closingOfEvent(view, request, ask).closing;
+  const closing =
+    by.by === 'leaf_index' ? closingByLeaf(view, request, by.n, ask) : closingOfEvent(view, request, ask).closing;
   const ts = request.ts ?? view.log.ct.size;
   if (ts > view.log.ct.size) fail('bundle_open');
   if (ts <= closing.index) fail('invalid_filter');
@@ -163,7 +177,9 @@ function closingOfEvent(view: ReadView, request: ProofRequest, ask: Ask): { seq:
   const seq = by.by === 'id' ? (eventMeta(view.host, by.id)?.seq ?? -1) : by.n;
   const [stored] = seq < 0 || seq > view.log.seq ? [] : ask([{ kind: 4, a: seq, b: 0 }]);
   if (stored === undefined || stored.length === 0) {
-    return fail(readsEverything(view.state.manifest, readerOf(view.state, request.from)) ? 'event_not_found' : 'forbidden');
+    return fail(
+      readsEverything(view.state.manifest, readerOf(view.state, request.from)) ? 'event_not_found' : 'forbidden',
+    );
   }
   if (!readableEvent(view, request, stored)) fail('forbidden');
   const [record] = ask([{ kind: 5, a: seq, b: 0 }]);
@@ -212,14 +228,22 @@ function wellFormed(namespace: number, key: Uint8Array): boolean {
 }
 
 /** Proofs follow reading (PROTOCOL §5), by what the reader holds now: retention marks are about events, not state. */
-function mayProve(view: ReadView, request: Request, namespace: number, key: Uint8Array, event: Uint8Array | undefined): boolean {
+function mayProve(
+  view: ReadView,
+  request: Request,
+  namespace: number,
+  key: Uint8Array,
+  event: Uint8Array | undefined,
+): boolean {
   const { state } = view;
   const reader = readerOf(state, request.from);
   const may = (type: string, more: { key?: string; sender?: boolean } = {}): boolean =>
     mayRead(state.manifest, reader, { type, seq: Number.MAX_SAFE_INTEGER, self: false, sender: false, ...more });
   if (namespace === NAMESPACE_RBAC) return equalBytes(key, request.from) || may('Move');
   if (namespace === NAMESPACE_STATUS) {
-    return event === undefined || event.length === 0 ? mayReadAnything(state.manifest, reader) : readableEvent(view, request, event);
+    return event === undefined || event.length === 0
+      ? mayReadAnything(state.manifest, reader)
+      : readableEvent(view, request, event);
   }
   const kv = decodeKvKey(key);
   switch (kv?.kind) {

@@ -1,10 +1,10 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { IC_ERASED, type Kernel, RECORD_EVENT, type SealedBatch } from '../kernel.ts';
 import { concat, utf8 } from '../../protocol/bytes.ts';
 import { toHex, unhex } from '../../protocol/hex.ts';
 import { canonical, parseJson } from '../../protocol/json.ts';
 import { eventOf, readClosingRecord, readEventRecord, recordKind, splitRecords } from '../../protocol/records.ts';
+import { IC_ERASED, type Kernel, RECORD_EVENT, type SealedBatch } from '../kernel.ts';
 import { admin, alice, bob, groupManifest, owner } from './group.ts';
 import { createReferenceKernel } from './kernel.ts';
 import { found, inspect, MemoryLog, TestNode } from './test-node.ts';
@@ -213,7 +213,13 @@ test('a full bundle must be closed before the next event is folded', () => {
   for (const n of [1, 2, 3, 4]) node.send(alice, 'Message', n);
   const kernel = createReferenceKernel(node.host);
   kernel.create(node.params());
-  const fold = (seq: number) => kernel.fold(commitOf(node, seq, false), node.event(seq).timestamp, node.event(seq).sequencer, node.event(seq).seqSig);
+  const fold = (seq: number) =>
+    kernel.fold(
+      commitOf(node, seq, false),
+      node.event(seq).timestamp,
+      node.event(seq).sequencer,
+      node.event(seq).seqSig,
+    );
   for (const seq of [0, 1, 2, 3]) assert.equal(fold(seq), 0);
   assert.equal(fold(4), 7);
 });
@@ -221,7 +227,10 @@ test('a full bundle must be closed before the next event is folded', () => {
 test('bytes that are no exported state, or another enclave’s, are not loaded', () => {
   const node = run(SEED);
   const base = node.kernel.exportBase();
-  const load = (bytes: Uint8Array, enclave = node.enclave) => () => node.kernel.load({ ...node.params(), enclave: unhex(enclave) }, bytes, []);
+  const load =
+    (bytes: Uint8Array, enclave = node.enclave) =>
+    () =>
+      node.kernel.load({ ...node.params(), enclave: unhex(enclave) }, bytes, []);
   assert.throws(load(base.subarray(0, 100)));
   assert.throws(load(base.subarray(0, base.length - 8)));
   assert.throws(load(base, toHex(node.log.events[0]?.id ?? base) as never));
@@ -237,7 +246,9 @@ test('bytes that are no exported state, or another enclave’s, are not loaded',
 test('three batches can be staged before the first is sealed, with the same result', () => {
   const one = found(owner, groupManifest());
   const two = new TestNode(one.enclave);
-  const commits = [1, 2, 3, 4, 5, 6].map((n) => inspect(canonical(parseJson(utf8(JSON.stringify(one.sign(alice, 'Message', n))))?.value ?? null)).bytes);
+  const commits = [1, 2, 3, 4, 5, 6].map(
+    (n) => inspect(canonical(parseJson(utf8(JSON.stringify(one.sign(alice, 'Message', n))))?.value ?? null)).bytes,
+  );
   two.log.append(one.log);
   two.kernel.replay(one.log.skeleton, one.log.content);
   const hashes: Uint8Array[] = [];
@@ -273,7 +284,9 @@ function commitOf(node: TestNode, seq: number, erased: boolean): Uint8Array {
   const shown = record.slice();
   if (erased) shown[5] = (shown[5] as number) | IC_ERASED;
   const event = parseJson(utf8(eventOf(unhex(node.enclave), shown, body)))?.value as ReadonlyMap<string, never>;
-  const commit = new Map([...event].filter(([key]) => !['timestamp', 'sequencer', 'seq', 'seq_sig', 'id'].includes(key)));
+  const commit = new Map(
+    [...event].filter(([key]) => !['timestamp', 'sequencer', 'seq', 'seq_sig', 'id'].includes(key)),
+  );
   return inspect(canonical(commit), 'snapshot').bytes;
 }
 
@@ -283,8 +296,13 @@ function foldAll(into: TestNode, from: TestNode, isErased: (seq: number) => bool
   for (const record of splitRecords(from.log.skeleton)) {
     if (recordKind(record) === RECORD_EVENT) {
       const { seq, timestamp, sequencer, seqSig, type, target } = readEventRecord(record);
-      const extra = seq === 0 ? readClosingRecord(genesis).sthSig : type === 'Update' && isErased(seq) ? target : undefined;
-      assert.equal(kernel.fold(commitOf(from, seq, isErased(seq)), timestamp, sequencer, seqSig, extra), 0, `seq ${seq}`);
+      const extra =
+        seq === 0 ? readClosingRecord(genesis).sthSig : type === 'Update' && isErased(seq) ? target : undefined;
+      assert.equal(
+        kernel.fold(commitOf(from, seq, isErased(seq)), timestamp, sequencer, seqSig, extra),
+        0,
+        `seq ${seq}`,
+      );
     } else if (record !== genesis && !readClosingRecord(record).genesis) {
       const { t, sthSig } = readClosingRecord(record);
       assert.equal(kernel.foldClosing(t, sthSig), 0);

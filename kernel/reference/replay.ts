@@ -1,17 +1,27 @@
-import { IC_ERASED, IC_TAGS, IC_TARGET, RECORD_EVENT, RECORD_GENESIS } from '../kernel.ts';
 import { equalBytes, utf8 } from '../../protocol/bytes.ts';
 import { commitHash, contentHash, type Tags } from '../../protocol/hash.ts';
 import { hex32, type PublicKey } from '../../protocol/hex.ts';
 import { targetOf, typeNumber } from '../../protocol/inspect.ts';
 import { type Json, parseJson } from '../../protocol/json.ts';
 import {
-  type EventRecord, type InspectedCommit, NO_TARGET, readClosingRecord, readEventRecord, recordKind, splitRecords,
+  type EventRecord,
+  type InspectedCommit,
+  NO_TARGET,
+  readClosingRecord,
+  readEventRecord,
+  recordKind,
+  splitRecords,
 } from '../../protocol/records.ts';
+import { IC_ERASED, IC_TAGS, IC_TARGET, RECORD_EVENT, RECORD_GENESIS } from '../kernel.ts';
 
 /** Both return the records that they make, or an error number. */
 export interface Folding {
   event(
-    commit: InspectedCommit, timestamp: number, sequencer: Uint8Array, seqSig: Uint8Array, extra: Uint8Array | undefined,
+    commit: InspectedCommit,
+    timestamp: number,
+    sequencer: Uint8Array,
+    seqSig: Uint8Array,
+    extra: Uint8Array | undefined,
   ): Uint8Array[] | number;
   closing(t: number, sthSig: Uint8Array): Uint8Array[] | number;
 }
@@ -30,17 +40,25 @@ export function replayRecords(enclave: Uint8Array, skeleton: Uint8Array, content
       const commit = commitOf(enclave, event, content.slice(at, at + event.contentLength));
       at += event.contentLength;
       const next = records[i + 1];
-      const genesis = next !== undefined && recordKind(next) === RECORD_GENESIS ? readClosingRecord(next).sthSig.slice() : undefined;
+      const genesis =
+        next !== undefined && recordKind(next) === RECORD_GENESIS ? readClosingRecord(next).sthSig.slice() : undefined;
       const target = event.type === 'Update' ? event.target.slice() : genesis;
-      made.push(...orThrow(folding.event(commit, event.timestamp, event.sequencer.slice(), event.seqSig.slice(), target), event.seq));
+      made.push(
+        ...orThrow(
+          folding.event(commit, event.timestamp, event.sequencer.slice(), event.seqSig.slice(), target),
+          event.seq,
+        ),
+      );
     } else if (recordKind(record) !== RECORD_GENESIS) {
       const closing = readClosingRecord(record);
       made.push(...orThrow(folding.closing(closing.t, closing.sthSig.slice()), closing.firstSeq));
     }
     const expected = made.shift();
-    if (expected === undefined || !equalBytes(expected, asErased(record))) throw new Error(`record ${i} of a replay differs from its fold`);
+    if (expected === undefined || !equalBytes(expected, asErased(record)))
+      throw new Error(`record ${i} of a replay differs from its fold`);
   }
-  if (at !== content.length || made.length > 0) throw new Error('contents and records of a replay do not belong together');
+  if (at !== content.length || made.length > 0)
+    throw new Error('contents and records of a replay do not belong together');
 }
 
 function orThrow(result: Uint8Array[] | number, seq: number): Uint8Array[] {

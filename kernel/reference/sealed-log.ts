@@ -1,9 +1,9 @@
-import { IC_ERASED, IC_TARGET, type Head, type SealedBatch } from '../kernel.ts';
 import { eventsRoot } from '../../protocol/bundle-tree.ts';
 import { concat, utf8 } from '../../protocol/bytes.ts';
 import { CtFrontier } from '../../protocol/ct.ts';
 import { chainStep, ctLeaf, ctLeafData, EMPTY_HASH, eventId, sthMessage, ZERO32 } from '../../protocol/hash.ts';
 import { buildClosingRecord, buildEventRecord, receiptOf } from '../../protocol/records.ts';
+import { type Head, IC_ERASED, IC_TARGET, type SealedBatch } from '../kernel.ts';
 import type { ClosingItem, EventItem, GenesisItem } from './items.ts';
 
 export interface TreeHead {
@@ -60,7 +60,20 @@ export class SealedLog {
   }
 
   genesis(item: GenesisItem, sign: SignHead): Uint8Array {
-    return this.treeHeadRecord({ genesis: true, item, size: 0, firstSeq: 0, eventsRoot: ZERO32, stateHash: ZERO32, ctLeaf: ZERO32, nodes: [], index: 0 }, sign);
+    return this.treeHeadRecord(
+      {
+        genesis: true,
+        item,
+        size: 0,
+        firstSeq: 0,
+        eventsRoot: ZERO32,
+        stateHash: ZERO32,
+        ctLeaf: ZERO32,
+        nodes: [],
+        index: 0,
+      },
+      sign,
+    );
   }
 
   closing(item: ClosingItem, sign: SignHead): Uint8Array {
@@ -71,7 +84,10 @@ export class SealedLog {
     const nodes = this.ct.append(leaf);
     this.open = [];
     const { firstSeq, size, stateHash } = item;
-    return this.treeHeadRecord({ genesis: false, item, size, firstSeq, eventsRoot: root, stateHash, ctLeaf: leaf, nodes, index }, sign);
+    return this.treeHeadRecord(
+      { genesis: false, item, size, firstSeq, eventsRoot: root, stateHash, ctLeaf: leaf, nodes, index },
+      sign,
+    );
   }
 
   private treeHeadRecord(

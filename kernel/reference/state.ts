@@ -6,7 +6,14 @@ import type { AccessState } from '../../protocol/rules-access.ts';
 import type { Status } from '../../protocol/rules-lifecycle.ts';
 import { EMPTY_SMT, type Smt, smtDelete, smtGet, smtSet } from '../../protocol/smt.ts';
 import {
-  encodeKvKey, type KvKey, type Namespace, NAMESPACE_KV, NAMESPACE_RBAC, NAMESPACE_STATUS, smtKey, smtNumber,
+  encodeKvKey,
+  type KvKey,
+  NAMESPACE_KV,
+  NAMESPACE_RBAC,
+  NAMESPACE_STATUS,
+  type Namespace,
+  smtKey,
+  smtNumber,
 } from '../../protocol/smt-keys.ts';
 
 /**
@@ -56,7 +63,10 @@ export function bitsOf(state: State, identity: string): number {
 /** Writes a bitmask at event `seq`, and the retention marks of the columns that are lost with it. */
 export function withBits(state: State, identity: string, bits: number, seq: number): State {
   const lost = lostColumns(bitsOf(state, identity), bits).filter((column) => state.manifest.marked.has(column));
-  const marks = lost.length === 0 ? state.marks : new Map([...state.marks, ...lost.map((column) => [`${identity}:${column}`, seq] as const)]);
+  const marks =
+    lost.length === 0
+      ? state.marks
+      : new Map([...state.marks, ...lost.map((column) => [`${identity}:${column}`, seq] as const)]);
   return { ...withLeaf(state, NAMESPACE_RBAC, unhex(identity), bits === 0 ? null : smtNumber(bits)), marks };
 }
 

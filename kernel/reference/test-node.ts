@@ -1,13 +1,29 @@
-import { type EnclaveParams, type Inspection, type InspectMode, type Kernel, type KernelHost, type Need, RECORD_EVENT, RECORD_GENESIS, type SealedBatch } from '../kernel.ts';
 import { concat, utf8, viewOf } from '../../protocol/bytes.ts';
 import { type Commit, type CommitDraft, commitJson, enclaveIdOf, signCommit } from '../../protocol/commit.ts';
 import { errorOf } from '../../protocol/errors.ts';
 import { sha256 } from '../../protocol/hash.ts';
 import { type EnclaveId, hex32, type PublicKey, toHex, unhex } from '../../protocol/hex.ts';
 import { canonical, type Json, toJson } from '../../protocol/json.ts';
-import { type EventRecord, readClosingRecord, readEventRecord, recordKind, splitRecords } from '../../protocol/records.ts';
+import {
+  type EventRecord,
+  readClosingRecord,
+  readEventRecord,
+  recordKind,
+  splitRecords,
+} from '../../protocol/records.ts';
 import { noble } from '../../protocol/secp.ts';
 import { makeSession } from '../../protocol/session.ts';
+import {
+  type EnclaveParams,
+  type Inspection,
+  type InspectMode,
+  type Kernel,
+  type KernelHost,
+  type Need,
+  RECORD_EVENT,
+  RECORD_GENESIS,
+  type SealedBatch,
+} from '../kernel.ts';
 import { createReferenceInspector } from './inspector.ts';
 import { createReferenceKernel } from './kernel.ts';
 
@@ -52,7 +68,8 @@ export class MemoryLog {
         const closing = readClosingRecord(record);
         this.closings.push(record);
         this.nodes.set(`0:${closing.index}`, closing.ctLeaf);
-        for (const [i, node] of closing.nodes.entries()) this.nodes.set(`${i + 1}:${(closing.index + 1) / 2 ** (i + 1) - 1}`, node);
+        for (const [i, node] of closing.nodes.entries())
+          this.nodes.set(`${i + 1}:${(closing.index + 1) / 2 ** (i + 1) - 1}`, node);
       }
     }
   }
@@ -92,7 +109,9 @@ function inBundle(record: Uint8Array, seq: number): boolean {
   return seq >= firstSeq && seq < firstSeq + size;
 }
 
-export type Result = { readonly error: string; readonly detail: string } | { readonly error: null; readonly seq: number; readonly receipt: string };
+export type Result =
+  | { readonly error: string; readonly detail: string }
+  | { readonly error: null; readonly seq: number; readonly receipt: string };
 
 export interface SendOptions {
   readonly exp?: number;
@@ -118,7 +137,8 @@ export class TestNode {
         sig.set(noble.signSchnorr(sequencer.secret, hash));
         return 0;
       },
-      verify: (alg, pub, hash, sig) => (alg === 1 ? noble.verifyEcdsa(pub, hash, sig) : noble.verifySchnorr(pub, hash, sig)),
+      verify: (alg, pub, hash, sig) =>
+        alg === 1 ? noble.verifyEcdsa(pub, hash, sig) : noble.verifySchnorr(pub, hash, sig),
       eventMeta: (id, out) => this.log.meta(id, out),
     };
     this.kernel = createReferenceKernel(this.host);
@@ -126,13 +146,26 @@ export class TestNode {
   }
 
   params(more: Partial<EnclaveParams> = {}): EnclaveParams {
-    return { enclave: unhex(this.enclave), lane: 0, expWindow: 10 * MINUTE, sequencer: unhex(this.sequencer.id), ...more };
+    return {
+      enclave: unhex(this.enclave),
+      lane: 0,
+      expWindow: 10 * MINUTE,
+      sequencer: unhex(this.sequencer.id),
+      ...more,
+    };
   }
 
   sign(who: Person, type: string, content: unknown, options: SendOptions = {}): Commit {
     // A different exp makes the same words another commit.
     const { exp = this.now + MINUTE + this.signed++, tags, alg } = options;
-    const draft: CommitDraft = { enclave: this.enclave, type, content: toJson(content), exp, ...(tags ? { tags } : {}), ...(alg ? { alg } : {}) };
+    const draft: CommitDraft = {
+      enclave: this.enclave,
+      type,
+      content: toJson(content),
+      exp,
+      ...(tags ? { tags } : {}),
+      ...(alg ? { alg } : {}),
+    };
     return signCommit(draft, who.secret);
   }
 
@@ -211,7 +244,11 @@ export class TestNode {
 }
 
 /** A node with an enclave whose Manifest has been accepted. */
-export function found(creator: Person, manifest: Record<string, unknown>, params: Partial<EnclaveParams> = {}): TestNode {
+export function found(
+  creator: Person,
+  manifest: Record<string, unknown>,
+  params: Partial<EnclaveParams> = {},
+): TestNode {
   const content = toJson({ enc_v: 2, ...manifest });
   const node = new TestNode(enclaveIdOf(creator.id, content), person('sequencer'), params);
   const result = node.send(creator, 'Manifest', content);
@@ -231,7 +268,11 @@ export function inspect(text: string, mode: InspectMode = 'post'): Inspection {
 
 export function signAll(sequencer: Person, hashes: Uint8Array): Uint8Array {
   const count = hashes.length / 32;
-  return concat(...Array.from({ length: count }, (_, i) => noble.signSchnorr(sequencer.secret, hashes.subarray(32 * i, 32 * i + 32))));
+  return concat(
+    ...Array.from({ length: count }, (_, i) =>
+      noble.signSchnorr(sequencer.secret, hashes.subarray(32 * i, 32 * i + 32)),
+    ),
+  );
 }
 
 function receiptAt(node: TestNode, seq: number): string {

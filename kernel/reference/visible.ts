@@ -1,8 +1,8 @@
-import { IC_TARGET, type KernelHost } from '../kernel.ts';
 import { equalBytes, fromUtf8, viewOf } from '../../protocol/bytes.ts';
 import { isObject, parseJson } from '../../protocol/json.ts';
 import { mayRead, mayReadWithTarget, type Readable } from '../../protocol/read-rules.ts';
 import { type EventRecord, getU64 } from '../../protocol/records.ts';
+import { IC_TARGET, type KernelHost } from '../kernel.ts';
 import { readerOf, type State } from './state.ts';
 
 /** What `host_event_meta` tells about a released event. */
@@ -24,13 +24,29 @@ export function eventMeta(host: KernelHost, id: Uint8Array): EventMeta | null {
 }
 
 /** May `identity` read this event (PROTOCOL §5), with all that reading it depends on? */
-export function isReadable(state: State, host: KernelHost, identity: Uint8Array, event: EventRecord, content: Uint8Array, pull: boolean): boolean {
+export function isReadable(
+  state: State,
+  host: KernelHost,
+  identity: Uint8Array,
+  event: EventRecord,
+  content: Uint8Array,
+  pull: boolean,
+): boolean {
   const reader = readerOf(state, identity);
   const self = (event.flags & IC_TARGET) !== 0 && equalBytes(event.target, identity);
-  const own: Readable = { type: event.type, seq: event.seq, self, sender: equalBytes(event.from, identity), key: slotKey(event, content) };
+  const own: Readable = {
+    type: event.type,
+    seq: event.seq,
+    self,
+    sender: equalBytes(event.from, identity),
+    key: slotKey(event, content),
+  };
   if (event.type !== 'Update' && event.type !== 'Delete') return mayRead(state.manifest, reader, own, pull);
   const target = eventMeta(host, event.target);
-  const of = target === null ? null : { type: target.type, seq: target.seq, self: false, sender: equalBytes(target.from, identity) };
+  const of =
+    target === null
+      ? null
+      : { type: target.type, seq: target.seq, self: false, sender: equalBytes(target.from, identity) };
   return mayReadWithTarget(state.manifest, reader, own, of, pull);
 }
 
