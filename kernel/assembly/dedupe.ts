@@ -61,7 +61,7 @@ function resize(table: usize, headTime: u64): void {
   store<u32>(table, live, 8);
 }
 
-/** Remembers an accepted commit that is not there yet. `headTime`: entries with exp ≤ it may go. */
+/** Remembers an accepted commit. `headTime`: entries with exp ≤ it may go. */
 export function dedupeAdd(hash: usize, exp: u64, seq: i64, headTime: u64): void {
   const table = tableOf(hash);
   if (!load<u32>(table)) {
@@ -76,38 +76,38 @@ export function dedupeAdd(hash: usize, exp: u64, seq: i64, headTime: u64): void 
   const entry = slot(<usize>load<u32>(table), load<u32>(table, 4), hash);
   copy32(entry, hash);
   store<u64>(entry, exp, EXP);
+  if (!load<u64>(entry, SEQ)) store<u32>(table, load<u32>(table, 8) + 1, 8);
   store<i64>(entry, seq + 1, SEQ);
-  store<u32>(table, load<u32>(table, 8) + 1, 8);
 }
 
 // @ts-ignore: decorator
 @inline
-function exported(entry: usize, fromSeq: i64, headTime: u64): bool {
-  return load<i64>(entry, SEQ) > fromSeq && load<u64>(entry, EXP) > headTime;
+function exported(entry: usize, fromSeq: i64, toSeq: i64, headTime: u64): bool {
+  const seq = load<i64>(entry, SEQ) - 1;
+  return seq >= 0 && seq >= fromSeq && seq <= toSeq && load<u64>(entry, EXP) > headTime;
 }
 
 /** Bytes that `dedupeExport` would write. */
-export function dedupeExportSize(fromSeq: i64, headTime: u64): usize {
+export function dedupeExportSize(fromSeq: i64, toSeq: i64, headTime: u64): usize {
   let count: usize = 0;
   for (let table = TABLES; table < TABLES + 256 * 12; table += 12) {
     const entries = <usize>load<u32>(table);
     if (!entries) continue;
     const end = entries + (<usize>load<u32>(table, 4) + 1) * ENTRY;
-    for (let entry = entries; entry < end; entry += ENTRY) if (exported(entry, max<i64>(fromSeq, 0), headTime)) count++;
+    for (let entry = entries; entry < end; entry += ENTRY) if (exported(entry, fromSeq, toSeq, headTime)) count++;
   }
   return count * ENTRY;
 }
 
-/** (hash32, u64 exp, u64 seq) of the accepted commits with seq ≥ fromSeq and exp > headTime, by seq. */
-export function dedupeExport(fromSeq: i64, headTime: u64, to: usize, size: usize): void {
-  const from = max<i64>(fromSeq, 0);
+/** (hash32, u64 exp, u64 seq) of the accepted commits with fromSeq ≤ seq ≤ toSeq and exp > headTime, by seq. */
+export function dedupeExport(fromSeq: i64, toSeq: i64, headTime: u64, to: usize, size: usize): void {
   let at = to;
   for (let table = TABLES; table < TABLES + 256 * 12; table += 12) {
     const entries = <usize>load<u32>(table);
     if (!entries) continue;
     const end = entries + (<usize>load<u32>(table, 4) + 1) * ENTRY;
     for (let entry = entries; entry < end; entry += ENTRY) {
-      if (!exported(entry, from, headTime)) continue;
+      if (!exported(entry, fromSeq, toSeq, headTime)) continue;
       memory.copy(at, entry, ENTRY);
       store<i64>(at, load<i64>(entry, SEQ) - 1, SEQ);
       at += ENTRY;
