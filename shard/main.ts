@@ -45,7 +45,15 @@ function stopOnSignal(shard: RunningShard, logger: pino.Logger): void {
   process.on('SIGINT', stop);
 }
 
+/** What to do about it, for the faults that happen to everybody. */
+function sentence(error: unknown): string {
+  const { code, message } = error instanceof Error ? (error as NodeJS.ErrnoException) : { code: undefined, message: String(error) };
+  if (code === 'EADDRINUSE') return `${message}: stop what listens there, or set ENC_PORT (--port) and ENC_OPS_PORT to free ports`;
+  if (code === 'EACCES') return `${message}: give this user access, or set another place or port`;
+  return message;
+}
+
 main().catch((error: unknown) => {
-  process.stderr.write(`enc-node: ${error instanceof Error ? error.message : String(error)}\n`);
+  process.stderr.write(`enc-node: ${sentence(error)}\n`);
   process.exit(error instanceof ConfigError ? 2 : 1);
 });

@@ -1,4 +1,5 @@
 import { errorNumber } from '../../protocol/errors.ts';
+import { MAX_ARRAY } from '../../protocol/limits.ts';
 import { TokenBuckets } from './token-bucket.ts';
 
 const FORBIDDEN = errorNumber('forbidden');
@@ -34,7 +35,7 @@ export class Admission {
     this.#m = modules;
     const { commitsPerSecondPerEnclave: e, commitsPerSecondPerAddress: a } = options;
     this.#enclaves = new TokenBuckets(e, Math.max(e, 1), modules.now);
-    this.#addresses = new TokenBuckets(a, Math.max(a, 1), modules.now);
+    this.#addresses = new TokenBuckets(a, Math.max(a, MAX_ARRAY), modules.now);
   }
 
   /** commits/s per enclave; `name` is any unique name of it */
@@ -42,7 +43,7 @@ export class Admission {
     return this.#enclaves.take(name) ? 0 : RATE_LIMITED;
   }
 
-  /** commits/s per address, for `count` commits of one body */
+  /** commits/s per address, for `count` commits of one body; a burst of one full array always fits */
   addressRate(address: string, count: number): number {
     return this.#addresses.take(address, count) ? 0 : RATE_LIMITED;
   }

@@ -1,5 +1,5 @@
 import type { Socket } from 'node:net';
-import fastify, { type FastifyBaseLogger, type FastifyError, type FastifyInstance } from 'fastify';
+import fastify, { type FastifyBaseLogger, type FastifyError, type FastifyInstance, LogController } from 'fastify';
 import type { InspectMode } from '../../kernel/kernel.ts';
 import { errorBody, errorNumber } from '../../protocol/errors.ts';
 import { errorBytes } from '../enclave/answers.ts';
@@ -32,7 +32,7 @@ export function createServer(options: ServerOptions, context: ApiContext): Fasti
   const { metrics } = context;
   const app = fastify({
     loggerInstance: options.logger,
-    disableRequestLogging: true,
+    logController: new LogController({ disableRequestLogging: true }),
     bodyLimit: options.maxBody,
     requestTimeout: options.requestTimeout,
     keepAliveTimeout: 72_000,

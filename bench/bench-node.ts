@@ -1,0 +1,52 @@
+import { type ChildProcess, spawn } from 'node:child_process';
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { once } from 'node:events';
+
+export interface BenchNode {
+  readonly url: string;
+  readonly operatorUrl: string;
+  readonly pid: number;
+  readonly data: string;
+  /** SIGTERM and wait; the data folder stays for the next start unless `remove`. */
+  stop(remove?: boolean): Promise<void>;
+}
+
+const ENTRY = new URL('../shard/main.ts', import.meta.url).pathname;
+const START_MS = 20_000;
+
+/** Runs the node as a process of its own on free ports, with a data folder in the temporary directory. */
+export async function startNode(env: Readonly<Record<string, string>> = {}, data = mkdtempSync(join(tmpdir(), 'enc-bench-')), nodeArgs: readonly string[] = []): Promise<BenchNode> {
+  const child = spawn(process.execPath, [...nodeArgs, ENTRY, '--port', '0', '--data', data], {
+    env: { ...process.env, ENC_LOG_LEVEL: 'warn', ...env }, stdio: ['ignore', 'pipe', 'inherit'],
+  });
+  const out = await firstLines(child);
+  const url = /listening on (\S+)/.exec(out)?.[1];
+  const operatorUrl = /operator port on (\S+)/.exec(out)?.[1] ?? '';
+  if (!url || child.pid === undefined) throw new Error(`the node did not start: ${out}`);
+  return {
+    url, operatorUrl, pid: child.pid, data,
+    async stop(remove = true) {
+      if (child.exitCode === null) {
+        child.kill('SIGTERM');
+        await once(child, 'exit');
+      }
+      if (remove) rmSync(data, { recursive: true, force: true });
+    },
+  };
+}
+
+function firstLines(child: ChildProcess): Promise<string> {
+  return new Promise((resolve, reject) => {
+    let out = '';
+    const timer = setTimeout(() => reject(new Error('the node did not listen in time')), START_MS);
+    child.stdout?.on('data', (chunk: Buffer) => {
+      out += chunk.toString();
+      if (!out.includes('listening on')) return;
+      clearTimeout(timer);
+      resolve(out);
+    });
+    child.once('exit', (code) => reject(new Error(`the node ended with ${code}: ${out}`)));
+  });
+}
