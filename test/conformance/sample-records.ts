@@ -1,4 +1,4 @@
-import { createHash, randomBytes } from 'node:crypto';
+import { createHash } from 'node:crypto';
 import { IC_TARGET, RECORD_CLOSING, RECORD_EVENT, TYPES, type Head } from '../../kernel/kernel.ts';
 import type { Batch, LogKey } from '../../shard/log/enclave-log.ts';
 
@@ -25,10 +25,26 @@ export class SampleEnclave {
   #openFirst = 0;
   readonly #random: (name: string) => Buffer;
 
+  readonly #name: string;
+
   constructor(name: string, lane = 0) {
+    this.#name = name;
     this.#random = (what) => createHash('sha256').update(`${name}/${what}`).digest();
     this.key = { enclave: new Uint8Array(this.#random('enclave')), lane };
     this.head = { seq: -1, chain: this.key.enclave, bundles: 0, ctRoot: new Uint8Array(createHash('sha256').digest()) };
+  }
+
+  /** The same enclave at the same point, to go on from when a batch came to nothing. */
+  fork(): SampleEnclave {
+    const copy = new SampleEnclave(this.#name, this.key.lane);
+    copy.head = this.head;
+    copy.timestamp = this.timestamp;
+    copy.ids.push(...this.ids);
+    copy.hashes.push(...this.hashes);
+    copy.contents.push(...this.contents);
+    copy.leaves.push(...this.leaves);
+    copy.#openFirst = this.#openFirst;
+    return copy;
   }
 
   /** The next batch; `close`: closes the open bundle behind these events. The head moves on. */
@@ -69,7 +85,7 @@ export class SampleEnclave {
     record.set(id, 48);
     record.set(hash, 80);
     record.set(event.from ?? this.#random('from'), 112);
-    record.set(randomBytes(64), 144);
+    record.set(this.#random(`sig${seq}`), 144);
     if (event.target !== undefined) record.set(event.target, 304);
     record.writeUInt16LE(type.length, 368);
     record.writeUInt32LE(tags.length, 372);

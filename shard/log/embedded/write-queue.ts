@@ -42,7 +42,7 @@ export class WriteQueue {
 
   /** Starts the writer and waits until it has taken the folder over. Throws its sentence if it can't. */
   static async start(options: WriteQueueOptions): Promise<WriteQueue> {
-    const worker = new Worker(new URL('./writer.ts', import.meta.url), { workerData: options.folder });
+    const worker = new Worker(new URL('./writer-thread.ts', import.meta.url), { workerData: options.folder });
     await new Promise<void>((resolve, reject) => {
       worker.once('error', reject);
       worker.once('message', (message: FromWriter) => {

@@ -1,4 +1,3 @@
-import { parentPort, workerData } from 'node:worker_threads';
 import { randomBytes } from 'node:crypto';
 import { join } from 'node:path';
 import { appendStep } from './append-step.ts';
@@ -10,7 +9,7 @@ import { checkFormat } from './log-format.ts';
 import { opStep } from './op-step.ts';
 import { getRow, openStore, type Store } from './store.ts';
 import { journalOverwrite, type Transaction } from './transaction.ts';
-import { CODE_FENCED, CODE_OK, CODE_UNKNOWN, type FromWriter, PACKED_HEADER, type ToWriter, type WriteGroup } from './writer-messages.ts';
+import { CODE_FENCED, CODE_OK, CODE_UNKNOWN, type FromWriter, PACKED_HEADER, type WriteGroup } from './writer-messages.ts';
 
 /**
  * The thread that owns every write. One group at a time: contents to the content file and to disk, then one LMDB
@@ -25,10 +24,10 @@ export class LogWriter {
   #dead = false;
 
   /** Takes the folder over and finishes what a crash left: afterwards no earlier owner's transaction can land. */
-  constructor(folder: string) {
+  constructor(folder: string, contents: ContentWriter = new ContentWriter(join(folder, 'content'))) {
     this.#store = openStore(folder);
     const { root, meta, erasures } = this.#store;
-    this.#contents = new ContentWriter(join(folder, 'content'));
+    this.#contents = contents;
     root.transactionSync(() => {
       checkFormat(this.#store);
       meta.putSync(OWNER, this.#owner);
@@ -200,24 +199,4 @@ function contentLength(packed: Buffer, appends: number): number {
   let length = 0;
   for (let i = 0, at = 0; i < appends; i++, at += packed.readUInt32LE(at)) length += packed.readUInt32LE(at + 12);
   return length;
-}
-
-const port = parentPort;
-if (port !== null) {
-  const say = (message: FromWriter): void => port.postMessage(message);
-  try {
-    const writer = new LogWriter(workerData as string);
-    say({ kind: 'started', error: null });
-    port.on('message', (message: ToWriter) => {
-      if (message.kind === 'group') for (const answer of writer.write(message)) say(answer);
-      else
-        writer.close().then(() => {
-          say({ kind: 'closed' });
-          port.close();
-        });
-    });
-  } catch (error) {
-    say({ kind: 'started', error: error instanceof Error ? error.message : String(error) });
-    port.close();
-  }
 }
