@@ -171,4 +171,14 @@ export const BREAKAGES: readonly Breakage[] = [
   at(`${R}/moves`, [], '', 'all init-only (valid)'),
   at(`${R}/moves`, [move('MEMBER', 'OUTSIDER'), move('ADMIN', 'OUTSIDER')], '', 'init and out (valid)'),
   at(`${R}/init`, [], `${R}/states/1`, 'no way in'),
+  {
+    name: 'a name and no way in',
+    path: `${R}/slots/0/operator`,
+    broken: (m) => put(put(m, ['RBAC', 'init'], []), ['RBAC', 'slots', '0', 'operator'], 'nobody'),
+  },
+  {
+    name: 'a shape behind a name',
+    path: `${R}/init/0/state`,
+    broken: (m) => put(put(m, ['RBAC', 'init', '0', 'state'], 1), ['RBAC', 'readers', '0', 'type'], 'nobody'),
+  },
 ];

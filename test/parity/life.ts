@@ -164,7 +164,8 @@ export class Life {
       case 'close':
         return this.#close();
       case 'broken':
-        return this.#brokenManifest();
+        for (let i = 0; i < 3; i++) this.#brokenManifest();
+        return;
       case 'replay':
         this.settle();
         return this.#history.check(this.#params);
@@ -176,7 +177,9 @@ export class Life {
     if (random.chance(0.03)) {
       this.now -= random.int(20_000);
       coverage.rule('clock goes backwards');
-    } else if (random.chance(0.01)) this.now += random.pick([600_000, 700_000, 5_000_000]);
+    } else if (random.chance(0.04) && this.pair.kernel.dueAt > 0)
+      this.now = this.pair.kernel.dueAt + random.pick([-1, 0, 1]);
+    else if (random.chance(0.01)) this.now += random.pick([600_000, 700_000, 5_000_000]);
     else this.now += random.pick([0, 0, 1, 3, 20, 90, 400]);
   }
 
@@ -301,6 +304,14 @@ export class Life {
           [['t']],
           Array.from({ length: 32 }, (_, i) => [`${i}`]),
           [['ä'.repeat(128)]],
+          ...(random.chance(0.15)
+            ? [
+                Array.from({ length: 33 }, () => ['x']),
+                [Array.from({ length: 9 }, () => 'x')],
+                [['ä'.repeat(129)]],
+                [[]],
+              ]
+            : []),
         ]),
       }),
       ...(random.chance(0.12) && { alg: random.pick(['schnorr', 'ecdsa', 'ecdsa'] as const) }),
@@ -645,6 +656,7 @@ export class Life {
       head: this.#sealed,
       bundles: this.pair.store.closings.length,
       now: this.now,
+      times: this.pair.store.events.slice(-40).map(({ record }) => eventFields(record).timestamp),
       slots: [...this.#model.slots.values()],
       aliases: [...this.#model.gates.keys()],
     };
@@ -688,11 +700,30 @@ export class Life {
     this.#reads.answer(ir, this.now, this.#model);
   }
 
+  /** Ends the enclave, if somebody may, in the middle of a bundle. */
+  #terminate(): void {
+    const { random, people } = this.world;
+    const from = random
+      .shuffled(people)
+      .find((person) => this.#model.decide('Terminate', {}, person.hex).code === 'ok');
+    for (const [type, who] of [
+      ['message', random.pick(people)],
+      ['Terminate', from],
+      ['message', random.pick(people)],
+    ] as const) {
+      if (!who) continue;
+      this.#begin();
+      this.post(encode(spell(commitOf(this.#draft({ from: who, type, content: {} })), random)));
+    }
+    this.settle();
+  }
+
   /** What is checked at the end of every life: all of its history, and that a kernel without the key refuses commits. */
   finish(): void {
     const { random, coverage } = this.world;
     this.settle();
     if (!this.#founded) return;
+    if (random.chance(0.4)) this.#terminate();
     this.#history.check(this.#params);
     const { sequencer: _key, ...keyless } = this.#params;
     const kernels = this.#history.reopen('read-only', keyless);

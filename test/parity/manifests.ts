@@ -32,8 +32,19 @@ export function randomManifest(
   people: readonly Identity[],
   options: { sequencer?: string } = {},
 ): Fields {
-  const states = random.shuffled(STATES).slice(0, random.between(1, 5));
-  const traits = random.shuffled(TRAITS).slice(0, random.between(0, 6));
+  // Sometimes nobody can hold rank 0: then the State OWNER has the last word.
+  const owned = random.chance(0.2);
+  const states = random.shuffled([
+    ...(owned ? ['OWNER'] : []),
+    ...random
+      .shuffled(STATES)
+      .filter((state) => !owned || state !== 'OWNER')
+      .slice(0, random.between(1, 4)),
+  ]);
+  const traits = random
+    .shuffled(TRAITS)
+    .filter((trait) => !owned || !trait.endsWith('(0)'))
+    .slice(0, random.between(0, 6));
   const bare = traits.map((trait) => trait.slice(0, trait.indexOf('(')));
   const all = ['OUTSIDER', ...states];
   const column = (): string =>
@@ -83,7 +94,7 @@ export function randomManifest(
   }
   if (random.chance(0.2)) random.pick(rows)['alias'] ??= 'ungated';
   const gated = customs.find((row) => 'alias' in row);
-  if (gated && random.chance(0.3))
+  if (gated && random.chance(0.6))
     customs.push({ event: gated['event']!, operator: named(), ops: ['_C', '_U', 'D'], alias: gated['alias']! });
 
   const traitRows = (events: string[], count: number): Fields[] =>
@@ -101,7 +112,7 @@ export function randomManifest(
   const rbac: Fields = {
     states,
     traits,
-    readers: Array.from({ length: random.int(5) }, () => ({
+    readers: Array.from({ length: random.int(6) }, () => ({
       type: random.chance(0.15) ? 'Self' : named(),
       reads: random.chance(0.4) ? '*' : random.some(READABLE, 0.4),
       ...(random.chance(0.6) && { retention: random.chance(0.7) ? 'snapshot' : 'current' }),
@@ -115,7 +126,7 @@ export function randomManifest(
       ops: ops(),
       key: random.pick(SLOT_KEYS),
     })),
-    lifecycle: random.chance(0.5)
+    lifecycle: random.chance(owned ? 0.2 : 0.5)
       ? random
           .some(['Pause', 'Resume', 'Terminate', 'Migrate', 'Pause', 'Resume'], 0.5)
           .map((event) => ({ event, operator: named(), ops: ['C'] }))

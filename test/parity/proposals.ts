@@ -27,7 +27,9 @@ const SUFFIXES = ['', 'a', 'b', 'name', '/x'];
 
 function slotKey(random: Random): string {
   const key = random.pick(SLOT_KEYS);
-  return key.endsWith('*') ? key.slice(0, -1) + random.pick(SUFFIXES) || 'z' : key + (random.chance(0.1) ? 'z' : '');
+  return key.endsWith('*')
+    ? key.slice(0, -1) + random.pick(SUFFIXES) || 'z'
+    : key + (random.chance(0.3) ? random.pick(['z', '/name']) : '');
 }
 
 function anything(random: Random, depth = 0): Plain {
@@ -96,10 +98,10 @@ export function propose(setting: Setting): Proposal {
     Own: 2,
     Update: 2.2,
     Delete: 1.2,
-    Pause: 0.3,
+    Pause: 0.4,
     Resume: paused ? 6 : 0.3,
-    Terminate: 0.03,
-    Migrate: 0.25,
+    Terminate: paused ? 1 : 0.05,
+    Migrate: paused ? 1 : 0.25,
     Manifest: 0.1,
     Lanes: 0.05,
     other: 0.2,
@@ -162,7 +164,9 @@ function contentOf(kind: string, setting: Setting, from: Identity): Plain {
     case 'Shared':
     case 'Own': {
       const held = [...model.slots.values()].filter(({ owner }) => owner === (kind === 'Own' ? from.hex : ''));
-      const key = held.length && random.chance(0.4) ? random.pick(held).key : slotKey(random);
+      const rows = model.manifest.slots.filter((row) => row.event === kind);
+      const near = rows.length && random.chance(0.6) ? random.pick(rows).key + random.pick(['', '', 'z', '/name']) : '';
+      const key = held.length && random.chance(0.4) ? random.pick(held).key : near || slotKey(random);
       return random.chance(0.3) ? { key, delete: true } : extra({ key, value: anything(random) });
     }
     case 'Update':

@@ -17,6 +17,8 @@ export interface ReadSetting {
   readonly bundles: number;
   /** ms */
   readonly now: number;
+  /** timestamps of known events */
+  readonly times: readonly number[];
   readonly slots: readonly { readonly key: string; readonly owner: string }[];
   readonly aliases: readonly string[];
 }
@@ -58,8 +60,11 @@ const someOf = (random: Random, list: readonly string[], one: () => string): Pla
     ? one()
     : Array.from({ length: random.pick([0, 1, 2, 5]) }, () => (list.length ? random.pick(list) : one()));
 
-function range(random: Random, max: number): Plain {
-  const n = (): number => random.pick([0, 1, max, max + 1, random.int(max + 2), 2 ** 53 - 1]);
+function range(random: Random, max: number, known: readonly number[] = []): Plain {
+  const n = (): number =>
+    known.length && random.chance(0.6)
+      ? random.pick(known)
+      : random.pick([0, 1, max, max + 1, random.int(max + 2), 2 ** 53 - 1]);
   switch (random.int(5)) {
     case 0:
       return n();
@@ -91,7 +96,7 @@ function filter(setting: ReadSetting): Plain {
         () => random.pick(setting.people).hex,
       ),
     }),
-    ...(random.chance(0.15) && { timestamp: range(random, setting.now) }),
+    ...(random.chance(0.15) && { timestamp: range(random, setting.now, setting.times) }),
     ...(random.chance(0.15) && {
       tags: { [random.pick(['t', 'topic', 'e'])]: random.pick<Plain>([true, 'a', ['a', 'b'], 'zz', []]) },
     }),
