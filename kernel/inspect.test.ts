@@ -2,8 +2,10 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { toHex } from '../protocol/hex.ts';
 import { inspectBody } from '../protocol/inspect.ts';
+import { buildEventRecord } from '../protocol/records.ts';
 import { body, hex, seeded } from './inspect-bodies.ts';
 import type { Inspection, InspectMode } from './kernel.ts';
+import { referenceInspector } from './reference/inspector.ts';
 import { createWasmInspector } from './wasm-inspector.ts';
 import { loadWasmModule } from './wasm-module.ts';
 
@@ -138,4 +140,27 @@ test('a content of 1 MiB is read whole, one of 100,000 keys is sorted, and both 
   assert.equal(inspector.inspect(utf8(`{${fields},"content":{${keys(100_000)}}}`), 'post').bytes[4], 0);
   assert.equal(inspector.inspect(utf8(`{${fields},"content":{${keys(100_000)},"77":0}}`), 'post').code, 1);
   assert.equal(compare(utf8(`{${fields},"content":null}`), 'post').bytes[4], 0);
+});
+
+test('a receipt is the same text from both, in every lane', () => {
+  const r = seeded(7);
+  const bytes = (n: number): Uint8Array => Uint8Array.from({ length: n }, () => r(256));
+  for (let i = 0; i < 200; i++) {
+    const seq = [0, 9, 10, 4294967296, Number.MAX_SAFE_INTEGER][r(5)] as number;
+    const rest = {
+      timestamp: r(2 ** 40),
+      exp: seq,
+      ctl: r(1000),
+      lane: r(3),
+      contentLength: r(100),
+      flags: r(8),
+      typeNumber: 0,
+    };
+    const keys = { id: bytes(32), hash: bytes(32), from: bytes(32), sig: bytes(64), seqSig: bytes(64) };
+    const others = { contentHash: bytes(32), target: bytes(32), sequencer: bytes(32), type: 'Post', tags: '[["é"]]' };
+    const record = buildEventRecord({ seq, ...rest, ...keys, ...others });
+    const enclave = bytes(32);
+    const text = (of: typeof inspector): string => new TextDecoder().decode(of.receipt(enclave, record));
+    assert.equal(text(inspector), text(referenceInspector));
+  }
 });

@@ -44,14 +44,14 @@ export function createWasmInspector(module: WebAssembly.Module, limits: Limits):
         limits.maxCommit,
         limits.maxArray,
       );
-      const bytes = memory.copy(wasm.outPtr(), wasm.outLen());
+      const bytes = memory.passing(wasm.outPtr(), wasm.outLen());
       return { kind: KINDS[result & 0xff] as Inspection['kind'], code: result >>> 8, bytes, count: wasm.inspected() };
     },
     receipt(enclave: Uint8Array, record: Uint8Array): Uint8Array {
       memory.put(wasm.input(record.length), record);
       memory.put(pathEnclave, enclave);
       wasm.receipt();
-      return memory.copy(wasm.outPtr(), wasm.outLen());
+      return memory.passing(wasm.outPtr(), wasm.outLen());
     },
   };
 }

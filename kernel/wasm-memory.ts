@@ -1,3 +1,20 @@
+/** Passing copies share chunks: an ArrayBuffer of its own for each costs more than what is copied. */
+const CHUNK = 65536;
+const SMALL = 4096;
+let chunk = new ArrayBuffer(CHUNK);
+let used = 0;
+
+function room(length: number): Uint8Array<ArrayBuffer> {
+  const size = (length + 7) & ~7;
+  if (used + size > CHUNK) {
+    chunk = new ArrayBuffer(CHUNK);
+    used = 0;
+  }
+  const out = new Uint8Array(chunk, used, length);
+  used += size;
+  return out;
+}
+
 /** The memory of an instance, seen as bytes. Growing it detaches every view, so views are taken anew when it has grown. */
 export class WasmMemory {
   private readonly memory: WebAssembly.Memory;
@@ -15,9 +32,17 @@ export class WasmMemory {
     return this.view;
   }
 
-  /** A copy of `length` bytes at `ptr`. */
+  /** A copy of `length` bytes at `ptr`, in a buffer of its own. */
   copy(ptr: number, length: number): Uint8Array<ArrayBuffer> {
     return this.bytes.slice(ptr, ptr + length);
+  }
+
+  /** A copy that will not be kept for long: it may share its buffer with others, which live as long as it does. */
+  passing(ptr: number, length: number): Uint8Array<ArrayBuffer> {
+    if (length > SMALL) return this.copy(ptr, length);
+    const out = room(length);
+    out.set(this.peek(ptr, length));
+    return out;
   }
 
   /** The bytes themselves; good until the next call into the instance. */
