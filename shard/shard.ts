@@ -26,7 +26,9 @@ import { Restore } from './enclave/restore.ts';
 import { Snapshots } from './enclave/snapshot.ts';
 import { adoptGuard, checkGuard } from './guard/adopt.ts';
 import { openFileGuard } from './guard/file-guard.ts';
+import type { ReleaseGuard } from './guard/release-guard.ts';
 import { openEmbeddedLog } from './log/embedded/index.ts';
+import type { EnclaveLog } from './log/enclave-log.ts';
 import { createShardMetrics } from './metrics.ts';
 import { openAdminToken } from './signer/admin-token.ts';
 import { openSigner } from './signer/signer.ts';
@@ -47,13 +49,19 @@ export interface ShardHooks {
   readonly onFatal: (reason: string) => void;
 }
 
+/** Stores seen through something else: fault tests wrap them. */
+export interface ShardOverrides {
+  readonly log?: (log: EnclaveLog) => EnclaveLog;
+  readonly guard?: (guard: ReleaseGuard) => ReleaseGuard;
+}
+
 /** Left in the data folder by `enc admin guard adopt`: the next start takes the log as it is. */
 const ADOPTION_MARK = 'guard.adopt';
 /** How long a drain may take before what is left is answered `unavailable`, ms. */
 const DRAIN_MS = 10_000;
 
 /** Opens the stores of a data folder and serves it: the single node (ARCHITECTURE §1). */
-export async function startShard(config: Config, adminSecret: string | null, hooks: ShardHooks): Promise<RunningShard> {
+export async function startShard(config: Config, adminSecret: string | null, hooks: ShardHooks, overrides: ShardOverrides = {}): Promise<RunningShard> {
   const { logger } = hooks;
   const now = hooks.now ?? Date.now;
   const warn = (fields: object, message: string): void => logger.warn(fields, message);
@@ -71,12 +79,18 @@ export async function startShard(config: Config, adminSecret: string | null, hoo
   });
   const signer = await openSigner({ dir: folders.keys, backend: secp, maxUnwrapped: config.enclaves.maxActive });
   const adminToken = openAdminToken(folders.keys, adminSecret);
-  const guard = await openFileGuard({ folder: folders.guard });
-  const log = await openEmbeddedLog({
+  const ownGuard = await openFileGuard({
+    folder: folders.guard,
+    onFatal: hooks.onFatal,
+    onFailure: (reason) => logger.error({ reason }, 'the guard could not be written; nothing was acknowledged'),
+  });
+  const guard = overrides.guard?.(ownGuard) ?? ownGuard;
+  const ownLog = await openEmbeddedLog({
     folder: folders.log, checkpointKey: signer.checkpointKey(),
     onFatal: hooks.onFatal,
     onFailure: (reason) => logger.error({ reason }, 'the log could not be written; nothing was acknowledged'),
   });
+  const log = overrides.log?.(ownLog) ?? ownLog;
   const adoption = join(folders.data, ADOPTION_MARK);
   if (existsSync(adoption)) {
     await adoptGuard(log, guard, (enclaves) => logger.info({ enclaves }, 'the guard takes the log as it is'));
