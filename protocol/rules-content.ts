@@ -129,8 +129,8 @@ function readAccess(manifest: Manifest, type: Json | undefined, content: Json | 
   const target = content.get('target');
   if (!isHex32<never>(target)) return null;
   if (type === 'Move') {
-    const from = manifest.states.findIndex((name) => name === content.get('from'));
-    const to = manifest.states.findIndex((name) => name === content.get('to'));
+    const from = manifest.states.indexOf(textOf(content.get('from')));
+    const to = manifest.states.indexOf(textOf(content.get('to')));
     return from < 0 || to < 0 ? null : { type, target, from, to };
   }
   if (type !== 'Grant' && type !== 'Revoke' && type !== 'Transfer') return null;
@@ -168,4 +168,9 @@ function readMigrate(content: JsonObject): ContentResult {
 
 function within(text: string, maxBytes: number): boolean {
   return text.length > 0 && text.length <= maxBytes && utf8(text).length <= maxBytes;
+}
+
+/** The string, or one that is no name. */
+function textOf(value: Json | undefined): string {
+  return typeof value === 'string' ? value : '';
 }

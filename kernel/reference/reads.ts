@@ -79,7 +79,7 @@ export function readAnswer(view: ReadView, bytes: Uint8Array, now: number, answe
   }
 }
 
-/** null, or why the session does not hold. The token must name the sequencer whose events come next. */
+/** null, or why the session does not hold. The token must name the sequencer that Info names. */
 export function sessionError(host: KernelHost, state: State, request: Request, now: number): ErrorCode | null {
   const verifier = {
     verifySchnorr: (pub: Uint8Array, hash: Uint8Array, sig: Uint8Array) => host.verify(0, pub, hash, sig),
@@ -89,7 +89,6 @@ export function sessionError(host: KernelHost, state: State, request: Request, n
 }
 
 function answer(view: ReadView, bytes: Uint8Array, now: number, ask: Ask): string {
-  if (view.log.seq < 0) fail('enclave_not_found');
   if (bytes[6] === REQUEST_STH) return treeHead(view);
   if (bytes[6] === REQUEST_CONSISTENCY) return consistency(view, bytes, ask);
   const request = readRequest(bytes);
@@ -119,7 +118,7 @@ function info({ enclave, state, seq, timestamp, log }: ReadView): string {
 
 function treeHead({ enclave, log }: ReadView): string {
   const head = log.treeHead;
-  if (head === null) return fail('enclave_not_found');
+  if (head === null) throw new Error('a sealed Manifest has a tree head');
   return sthJson({
     enclave: hex32<EnclaveId>(enclave),
     t: head.t,

@@ -1,4 +1,4 @@
-import { equalBytes, viewOf } from '../../protocol/bytes.ts';
+import { viewOf } from '../../protocol/bytes.ts';
 import { toHex, unhex } from '../../protocol/hex.ts';
 import { getU64, setU64 } from '../../protocol/records.ts';
 
@@ -49,9 +49,4 @@ export class Recents {
       if (exp > timestamp) this.add(bytes.subarray(at, at + 32), exp, getU64(view, at + 40));
     }
   }
-}
-
-/** Equal, where either may be absent. */
-export function sameKey(a: Uint8Array | null | undefined, b: Uint8Array | null | undefined): boolean {
-  return a != null && b != null && equalBytes(a, b);
 }

@@ -4,7 +4,7 @@ import { CtFrontier } from '../../protocol/ct.ts';
 import { chainStep, ctLeaf, ctLeafData, EMPTY_HASH, eventId, sthMessage, ZERO32 } from '../../protocol/hash.ts';
 import { buildClosingRecord, buildEventRecord, receiptOf } from '../../protocol/records.ts';
 import { type Head, IC_ERASED, IC_TARGET, type SealedBatch } from '../kernel.ts';
-import type { ClosingItem, EventItem, GenesisItem } from './items.ts';
+import type { ClosingItem, EventItem, GenesisItem, Item } from './items.ts';
 
 export interface TreeHead {
   readonly t: number;
@@ -126,15 +126,21 @@ export class BatchBuilder {
     this.firstSeq = log.seq + 1;
   }
 
-  event(record: Uint8Array, content: Uint8Array): void {
+  /** Adds an item to the log and to the batch; returns its record. */
+  seal(item: Item, seqSig: Uint8Array, signHead: SignHead): Uint8Array {
+    const record = this.sealed(item, seqSig, signHead);
     this.records.push(record);
-    this.contents.push(content);
-    this.receipts.push(utf8(receiptOf(this.log.enclave, record)));
+    if (item.kind === 'closing') this.closings++;
+    if (item.kind === 'event') {
+      this.contents.push(item.commit.content);
+      this.receipts.push(utf8(receiptOf(this.log.enclave, record)));
+    }
+    return record;
   }
 
-  closing(record: Uint8Array, genesis: boolean): void {
-    this.records.push(record);
-    if (!genesis) this.closings++;
+  private sealed(item: Item, seqSig: Uint8Array, signHead: SignHead): Uint8Array {
+    if (item.kind === 'event') return this.log.event(item, seqSig);
+    return item.kind === 'genesis' ? this.log.genesis(item, signHead) : this.log.closing(item, signHead);
   }
 
   build(): SealedBatch {
