@@ -4,12 +4,13 @@ import { buildCommit } from './commit.ts';
 import type { Key } from './keys.ts';
 import { type Members, members } from './members.ts';
 import { type EventRef, Proofs, type ProvedEvent, type ProvedState, type StateKey } from './proofs.ts';
-import { pull, type PullOptions, query } from './reading.ts';
+import { pull, type PullOptions, query, type QueryOptions } from './reading.ts';
 import { receiptOf, submit, submitAll, type SubmitOptions } from './submit.ts';
 import type { Trust } from './trust.ts';
 import type { Alg, BundleProof, Commit, Content, EncEvent, Filter, Inclusion, Info, Receipt, Tags } from './types.ts';
 import { verifyEnclave, type VerifyOptions, type VerifyReport } from './verify-enclave.ts';
 import type { TreeHead } from './heads.ts';
+import { proveStatus } from './prove-status.ts';
 
 export interface CommitOptions extends SubmitOptions {
   readonly tags?: Tags | undefined;
@@ -81,8 +82,11 @@ export class Enclave {
     return receiptOf(this.talk, commit);
   }
 
-  query(filter?: Filter, signal?: AbortSignal): Promise<EncEvent[]> {
-    return query(this.talk, filter, signal);
+  /** Events that match, each checked; with `proveStatus` also whether they were updated or deleted. */
+  async query(filter?: Filter, options: QueryOptions = {}): Promise<EncEvent[]> {
+    const events = await query(this.talk, filter, options);
+    if (options.proveStatus) await proveStatus(this.talk, this.proofs, events);
+    return events;
   }
 
   pull(options?: PullOptions): AsyncGenerator<EncEvent, void, undefined> {

@@ -9,7 +9,7 @@ export { MemoryHeads, type Remembered, type Term, type TreeHead, type TreeHeadSt
 export { generateKey, type Key, keyFromHex, keyFromSecret, newSecret } from './keys.ts';
 export type { Member, Members } from './members.ts';
 export type { EventRef, ProvedEvent, ProvedState, StateKey } from './proofs.ts';
-export type { PullOptions } from './reading.ts';
+export type { PullOptions, QueryOptions } from './reading.ts';
 export { nobleSecp, type Secp } from './secp.ts';
 export { checkSnapshot, type SnapshotReport } from './snapshot.ts';
 export type { SubmitOptions } from './submit.ts';

@@ -24,14 +24,23 @@ export interface PullOptions {
 /** Pause of a follower, ms: at first, and at most, while nothing new comes. */
 const FOLLOW = { first: 200, most: 5_000 } as const;
 
+export interface QueryOptions {
+  /**
+   * Have `status` of content events proved by the state tree. Without it, that an event was updated or deleted, or was
+   * not, is the node's word: the field is not signed.
+   */
+  readonly proveStatus?: boolean | undefined;
+  readonly signal?: AbortSignal | undefined;
+}
+
 /**
  * Events that match, each fully checked, in the order asked for. A node can leave events out without being caught
  * here (it decides what you may read); `pull` with `complete`, or `verifyEnclave`, closes that.
  */
-export async function query(talk: Conversation, filter: Filter = {}, signal?: AbortSignal): Promise<EncEvent[]> {
+export async function query(talk: Conversation, filter: Filter = {}, options: QueryOptions = {}): Promise<EncEvent[]> {
   const parsed = parseFilter(toJson(filter));
   if (!parsed) throw new TypeError('The filter is malformed: see PROTOCOL §9 for its fields.');
-  const answer = await talk.askAs('/', { type: 'Query', filter }, signal);
+  const answer = await talk.askAs('/', { type: 'Query', filter }, options.signal);
   const events = told('Query', answer, () => {
     const { events } = shaped<{ events: unknown[] }>(answer, 'the answer', { type: is('Response'), events: Array.isArray });
     return checkPage(talk, events, parsed);

@@ -38,7 +38,7 @@ export function checkEvent(value: unknown, enclave: string, verifier: Verifier):
   const erased = event.content_hash !== undefined;
   claim(!erased || event.status === 'deleted' || event.type === 'Update', `the content of ${which} is withheld though it is not deleted`);
   claim(erased || event.status !== 'deleted', `${which} is called deleted, but its content is there`);
-  claim(event.status === undefined || !NEVER_CHANGED.has(event.type), `${which} is called ${event.status}, but a ${event.type} can't be`);
+  claim(event.status === undefined || !isPredefined(event.type), `${which} is called ${event.status}, but a ${event.type} can't be`);
   const fault = verifyEvent(event, verifier);
   claim(fault === null, fault ? `${which} does not check: ${FAULTS[fault]}` : '');
   return value as EncEvent;
@@ -50,8 +50,12 @@ const FAULTS = {
   expired: 'it was accepted at or after its exp',
 } as const;
 
-/** Update and Delete are of content events only (PROTOCOL §5). */
-const NEVER_CHANGED: ReadonlySet<string> = new Set([
+/** Types that PROTOCOL §5 defines; all others are content, and only that can be updated or deleted. */
+export function isPredefined(type: string): boolean {
+  return PREDEFINED.has(type);
+}
+
+const PREDEFINED: ReadonlySet<string> = new Set([
   'Manifest', 'Move', 'Grant', 'Revoke', 'Transfer', 'Gate', 'AC_Bundle', 'Shared', 'Own', 'Update', 'Delete', 'Pause', 'Resume', 'Terminate', 'Migrate',
 ]);
 

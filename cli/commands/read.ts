@@ -22,11 +22,12 @@ function queryCommand(modules: CliModules): Command {
     .option('--lane <n>', 'lane', integer)
     .option('--limit <n>', 'at most so many (1–1000, default 100)', integer)
     .option('--reverse', 'newest first')
+    .option('--prove-status', 'have "updated" and "deleted" proved by the state tree')
     .option('--filter <json>', 'a filter as PROTOCOL §9 writes it, instead of the options above; @file')
     .action(
       run(modules, async (context, options, id: string) => {
         const filter = options['filter'] === undefined ? filterFrom(options) : ((await jsonOf(options['filter'] as string, context.stdin)) as Filter);
-        const events = await (await context.enclave(id)).query(filter, context.signal);
+        const events = await (await context.enclave(id)).query(filter, { proveStatus: options['proveStatus'] === true, signal: context.signal });
         for (const event of events) print(context, event);
         if (events.length === 0) context.out.note('Nothing that this key may read matches.');
       }),
