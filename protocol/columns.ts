@@ -2,7 +2,7 @@
  * Columns and operations of the access matrix (PROTOCOL §4, §5) as small numbers.
  *
  * A column is a State value (0 = OUTSIDER … 255), `TRAIT + i` for the i-th declared trait, or one of the contexts.
- * An operation is one bit; its denial is the same bit shifted by `DENY`.
+ * An operation is one bit, in the order C R U D N P; its denial is the same bit shifted by `DENY`.
  * An identity's bitmask is a 32-bit unsigned number: the State value in the low byte, trait i at bit 8 + i.
  */
 export const TRAIT = 256;
@@ -14,7 +14,6 @@ export const OP_C = 1;
 export const OP_R = 2;
 export const OP_U = 4;
 export const OP_D = 8;
-export const OP_N = 16;
 export const OP_P = 32;
 /** `_X` of an operation X is `X << DENY`. */
 export const DENY = 8;

@@ -11,6 +11,8 @@ export interface Mutation {
 const rules = 'protocol/rules.ts';
 const access = 'protocol/rules-access.ts';
 const kernel = 'kernel/reference/kernel.ts';
+const judge = 'kernel/reference/judge.ts';
+const staged = 'kernel/reference/staged.ts';
 const state = 'kernel/reference/state.ts';
 const sealed = 'kernel/reference/sealed-log.ts';
 const reads = 'kernel/reference/reads.ts';
@@ -75,7 +77,7 @@ export const MUTATIONS: readonly Mutation[] = [
   {
     name: 'rank: the highest number counts',
     file: access,
-    text: 'return Math.min(...manifest.traits.map(({ rank }, trait) => (hasTrait(bits, trait) ? rank : Number.POSITIVE_INFINITY)))',
+    text: 'return Math.min( ...manifest.traits.map(({ rank }, trait) => (hasTrait(bits, trait) ? rank : Number.POSITIVE_INFINITY)), )',
     fault: 'return Math.max(...manifest.traits.map(({ rank }, trait) => (hasTrait(bits, trait) ? rank : -2)), -2)',
   },
   {
@@ -183,47 +185,48 @@ export const MUTATIONS: readonly Mutation[] = [
   },
   {
     name: 'a bundle is one event longer',
-    file: kernel,
+    file: staged,
     text: 'size + 1 === state.manifest.size',
     fault: 'size === state.manifest.size',
   },
-  { name: 'a bundle is due one millisecond late', file: kernel, text: 't >= this.dueAt', fault: 't > this.dueAt' },
+  { name: 'a bundle is due one millisecond late', file: kernel, text: 't >= dueAt', fault: 't > dueAt' },
   {
     name: 'Terminate leaves the bundle open',
-    file: kernel,
+    file: staged,
     text: "new Set(['Terminate', 'Migrate'])",
     fault: "new Set(['Migrate'])",
   },
   {
     name: 'exp = T is accepted',
-    file: kernel,
+    file: judge,
     text: "if (c.exp <= t) return 'expired';",
     fault: "if (c.exp < t) return 'expired';",
   },
   {
     name: 'exp = T + window is refused',
-    file: kernel,
-    text: 'c.exp > t + this.params.expWindow',
-    fault: 'c.exp >= t + this.params.expWindow',
+    file: judge,
+    text: 'c.exp > t + staged.params.expWindow',
+    fault: 'c.exp >= t + staged.params.expWindow',
   },
   {
     name: 'the clock may step back',
     file: kernel,
-    text: 'const t = Math.max(now, this.timestamp);',
+    text: 'const t = Math.max(now, timestamp);',
     fault: 'const t = now;',
   },
   {
     name: 'signature before hash',
-    file: kernel,
-    text: "if ((c.flags & IC_HASH_OK) === 0) return 'invalid_hash';\n    return",
+    file: judge,
+    text: "if ((c.flags & IC_HASH_OK) === 0) return 'invalid_hash';",
     fault:
-      "if (!this.signatureHolds(c, flags)) return 'invalid_signature';\n    if ((c.flags & IC_HASH_OK) === 0) return 'invalid_hash';\n    return",
+      "if (flags & STAGE_FORGED || ((flags & STAGE_VERIFIED) === 0 && !host.verify(c.flags & IC_ECDSA ? 1 : 0, c.from, c.hash, c.sig))) return 'invalid_signature';\n  if ((c.flags & IC_HASH_OK) === 0) return 'invalid_hash';",
   },
   {
     name: 'status before duplicate',
     file: kernel,
-    text: 'const original = this.recents.seqOf(c.hash);\n    if (original >= 0) {',
-    fault: "const original = this.recents.seqOf(c.hash);\n    if (original >= 0 && this.state?.status === 'active') {",
+    text: 'const original = staged.recents.seqOf(c.hash);\n    if (original >= 0) {',
+    fault:
+      "const original = staged.recents.seqOf(c.hash);\n    if (original >= 0 && staged.state?.status === 'active') {",
   },
   {
     name: 'a duplicate is forgotten while it is valid',
@@ -239,7 +242,7 @@ export const MUTATIONS: readonly Mutation[] = [
   },
   {
     name: 'a full enclave takes no Revoke',
-    file: kernel,
+    file: judge,
     text: "'Delete', 'Revoke', 'Pause'",
     fault: "'Delete', 'Pause'",
   },
