@@ -4,7 +4,7 @@ import * as layout from '../protocol/layout.ts';
 /**
  * The kernel: one enclave (one lane of it) as a pure, deterministic fold (PROTOCOL §11).
  *
- * Two implementations, `wasm.ts` (enc-core.wasm) and `reference/`, return the same bytes for the same calls. Neither
+ * Two implementations, `wasm-kernel.ts` (enc-core.wasm) and `reference/`, return the same bytes for the same calls. Neither
  * has a clock, randomness or I/O; time comes in as an argument, keys and stored events through `KernelHost`.
  *
  * Binary layouts are little-endian; every record starts on a multiple of 8 and its length is a multiple of 8
