@@ -204,7 +204,7 @@ function content(r: Random): string {
   return object(r, shuffle(r, members));
 }
 
-export function commit(r: Random, enclave: string): string {
+function commit(r: Random, enclave: string): string {
   const members: [string, string][] = [
     ['hash', quoted(r, hex(r, 32))],
     ['enclave', quoted(r, r(5) ? enclave : hex(r, 32))],
@@ -264,7 +264,7 @@ function stateKey(r: Random): string {
 
 const REQUESTS = ['Query', 'Pull', 'Info', 'Sequencer', 'Inclusion', 'Bundle', 'State', 'StateBatch', 'Close'] as const;
 
-export function request(r: Random, enclave: string): string {
+function request(r: Random, enclave: string): string {
   const type = pick(r, REQUESTS);
   const members: [string, string][] = [];
   if (r(12)) members.push(['type', quoted(r, type)]);
