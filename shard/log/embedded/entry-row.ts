@@ -135,21 +135,23 @@ export function eachRecord(skeleton: Buffer, visit: (at: number, length: number,
   }
 }
 
-/** Where the content of each event begins in the content as written; erased ones have length 0. */
-export function contentOffsets(skeleton: Buffer, holes: readonly Hole[]): { at: Uint32Array; records: Uint32Array } {
-  const records: number[] = [];
-  const offsets: number[] = [];
+/** By event: where its record begins in the skeleton, and its content in the content as written (erased ones have length 0). */
+export function contentOffsets(entry: Entry): { at: Uint32Array; records: Uint32Array } {
+  const { skeleton, holes } = entry;
+  const records = new Uint32Array(entry.events);
+  const offsets = new Uint32Array(entry.events);
   let position = 0;
   let hole = 0;
+  let event = 0;
   eachRecord(skeleton, (at, _length, kind) => {
     if (kind !== RECORD_EVENT) return;
     const length = skeleton.readUInt32LE(at + 44);
     if (length > 0) for (let next = holes[hole]; next !== undefined && next.offset === position; next = holes[++hole]) position += next.length;
-    records.push(at);
-    offsets.push(position);
+    records[event] = at;
+    offsets[event++] = position;
     position += length;
   });
-  return { at: Uint32Array.from(offsets), records: Uint32Array.from(records) };
+  return { at: offsets, records };
 }
 
 /**

@@ -18,7 +18,7 @@ export function eraseStep(tx: Transaction, op: Extract<WriteOp, { kind: 'erase' 
       continue;
     }
     const entry = decodeEntry(found.value, found.key);
-    const { at, records } = contentOffsets(entry.skeleton, entry.holes);
+    const { at, records } = contentOffsets(entry);
     const skeleton = Buffer.from(entry.skeleton);
     const holes: Hole[] = [];
     for (; i < left.length; i++) {

@@ -1,6 +1,6 @@
 import type { LogKey } from '../enclave-log.ts';
 import { FIELD_HASH, FIELD_ID, FIELDS, IndexColumns, SEGMENT } from './index-columns.ts';
-import { BLOCK, BLOCK_SEGMENTS, encodeIndexRow, indexKey, IndexRow } from './index-rows.ts';
+import { BLOCK, BLOCK_SEGMENTS, encodeIndexRow, indexKey, IndexRow, SEGMENT_PARTS, segmentPart } from './index-rows.ts';
 import type { LogReader } from './log-reader.ts';
 import { prefixOf } from './row-keys.ts';
 import type { RecordCache } from './record-cache.ts';
@@ -67,8 +67,14 @@ export class IndexBuilder {
     const prefix = prefixOf(key);
     const put: Row[] = [];
     for (let field = 0; field < FIELDS; field++) {
-      const rowKey = indexKey(prefix, field, segment, 0);
-      put.push({ key: rowKey, value: encodeIndexRow(rowKey, generation, columns.sorted(field)) });
+      const values = columns.sorted(field);
+      for (let part = 0, start = 0; part < SEGMENT_PARTS; part++) {
+        let end = start;
+        while (end < values.length && segmentPart(Math.floor((values[end] as number) / SEGMENT)) === part) end++;
+        const rowKey = indexKey(prefix, field, segment, part);
+        put.push({ key: rowKey, value: encodeIndexRow(rowKey, generation, values.subarray(start, end)) });
+        start = end;
+      }
       yield;
     }
     void this.#queue.submit({ kind: 'index', prefix, generation, lastSeq: (segment + 1) * SEGMENT - 1, put });
@@ -83,12 +89,7 @@ export class IndexBuilder {
     const parts: number[][] = Array.from({ length: 256 }, () => []);
     for (let i = 0; i < BLOCK_SEGMENTS; i++) {
       const segment = block * BLOCK_SEGMENTS + i;
-      let values: Float64Array;
-      if (segment === last.segment) values = last.sorted(field);
-      else {
-        const row = IndexRow.read(this.#store.index, indexKey(prefix, field, segment, 0), generation);
-        values = row === null ? (yield* this.extend(key, new IndexColumns(segment), (segment + 1) * SEGMENT)).sorted(field) : Float64Array.from({ length: row.count }, (_, at) => row.value(at));
-      }
+      const values = segment === last.segment ? last.sorted(field) : (this.#stored(prefix, field, segment, generation) ?? (yield* this.extend(key, new IndexColumns(segment), (segment + 1) * SEGMENT)).sorted(field));
       for (const value of values) {
         const hash = Math.floor(value / SEGMENT);
         (parts[hash >>> 24] as number[]).push(hash * SEGMENT * BLOCK_SEGMENTS + i * SEGMENT + (value % SEGMENT));
@@ -102,6 +103,16 @@ export class IndexBuilder {
       if ((part & 15) === 15) yield;
     }
     void this.#queue.submit({ kind: 'index', prefix, generation, lastSeq: (block + 1) * BLOCK_SEGMENTS * SEGMENT - 1, put });
+  }
+
+  #stored(prefix: Buffer, field: number, segment: number, generation: number): Float64Array | null {
+    const values: number[] = [];
+    for (let part = 0; part < SEGMENT_PARTS; part++) {
+      const row = IndexRow.read(this.#store.index, indexKey(prefix, field, segment, part), generation);
+      if (row === null) return null;
+      for (let at = 0; at < row.count; at++) values.push(row.value(at));
+    }
+    return Float64Array.from(values);
   }
 
   close(): void {

@@ -4,7 +4,7 @@ import { asBuffer } from '../bytes.ts';
 import { eachRecord } from './entry-row.ts';
 import { IndexBuilder, SLICE_MS } from './index-builder.ts';
 import { bytesPrefix, FIELD_FROM, FIELD_HASH, FIELD_ID, FIELD_TAG, FIELD_TARGET, FIELD_TYPE, IndexColumns, SEGMENT, tagPrefix, textPrefix } from './index-columns.ts';
-import { BLOCK, BLOCK_SEGMENTS, indexKey, IndexRow } from './index-rows.ts';
+import { BLOCK, BLOCK_SEGMENTS, indexKey, IndexRow, segmentPart } from './index-rows.ts';
 import type { LogReader } from './log-reader.ts';
 import type { RecordCache } from './record-cache.ts';
 import { prefixOf } from './row-keys.ts';
@@ -72,7 +72,8 @@ export class IndexReader {
 
   /** As EnclaveLog.candidates. */
   *candidates(key: LogKey, plan: CandidatePlan): Generator<number> {
-    const head = this.#reader.head(key)?.head.seq ?? -1;
+    const state = this.#reader.head(key);
+    const head = state?.head.seq ?? -1;
     const from = Math.max(0, plan.from);
     const to = Math.min(plan.to, head);
     const listed = yield* this.#listed(key, plan);
@@ -86,14 +87,15 @@ export class IndexReader {
       else for (let seq = from; seq <= to; seq++) yield seq;
       return;
     }
-    if (from > to) return;
+    if (state === null || from > to) return;
+    const prefix = prefixOf(key);
     const first = Math.floor(from / SEGMENT);
     const last = Math.floor(to / SEGMENT);
     let slice = performance.now() + SLICE_MS;
     for (let i = 0; i <= last - first; i++) {
       const segment = plan.reverse ? last - i : first + i;
-      const bits = yield* pausing(this.#match(key, segment, terms, head));
-      for (const offset of offsetsOf(bits, plan.reverse)) {
+      const bits = yield* pausing(this.#match(key, prefix, state.generation, segment, terms, head));
+      if (bits !== null) for (const offset of offsetsOf(bits, plan.reverse)) {
         const seq = segment * SEGMENT + offset;
         if (seq >= from && seq <= to) yield seq;
       }
@@ -153,34 +155,36 @@ export class IndexReader {
     return -1;
   }
 
-  /** The events of a segment that meet all terms, as bits. */
-  *#match(key: LogKey, segment: number, terms: readonly Term[], head: number): Generator<void, Uint32Array> {
-    const row = this.#reader.head(key);
-    const prefix = prefixOf(key);
+  /** The events of a segment that meet all terms, as bits; null if there are none. */
+  *#match(key: LogKey, prefix: Buffer, generation: number, segment: number, terms: readonly Term[], head: number): Generator<void, Uint32Array | null> {
     const full = (segment + 1) * SEGMENT <= head + 1;
     let all: Uint32Array | null = null;
     for (const term of terms) {
       const bits = new Uint32Array(SEGMENT / 32);
+      let some = false;
       const set = (offset: number): void => {
+        some = true;
         bits[offset >>> 5] = (bits[offset >>> 5] as number) | (1 << (offset & 31));
       };
       const tail = full ? null : yield* this.#tail(key, head);
       if (tail?.segment === segment) for (const short of term.prefixes) tail.scan(term.field, short, set);
-      else yield* this.#each(key, prefix, row?.generation ?? 0, segment, term.field, term.prefixes, set);
+      else yield* this.#each(key, prefix, generation, segment, term.field, term.prefixes, set);
+      if (!some) return null;
       if (all === null) all = bits;
       else for (let i = 0; i < bits.length; i++) all[i] = (all[i] as number) & (bits[i] as number);
-      if (all.every((word) => word === 0)) break;
     }
-    return all ?? new Uint32Array(SEGMENT / 32);
+    return all;
   }
 
   /** Offsets in a full segment; a segment without a usable row is built, and written for the next time. */
   *#each(key: LogKey, prefix: Buffer, generation: number, segment: number, field: number, prefixes: readonly number[], found: (offset: number) => void): Generator<void> {
-    const row = IndexRow.read(this.#store.index, indexKey(prefix, field, segment, 0), generation);
-    if (row !== null) {
-      for (const short of prefixes) row.each(short * SEGMENT, SEGMENT, found);
-      return;
+    let missing = false;
+    for (const short of prefixes) {
+      const row = IndexRow.read(this.#store.index, indexKey(prefix, field, segment, segmentPart(short)), generation);
+      if (row === null) missing = true;
+      else row.each(short * SEGMENT, SEGMENT, found);
     }
+    if (!missing) return;
     const columns = yield* this.#builder.build(key, segment, null);
     for (const short of prefixes) columns.scan(field, short, found);
   }

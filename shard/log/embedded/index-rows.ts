@@ -7,12 +7,19 @@ import type { Rows } from './store.ts';
  * Database `index`, derived from the entries and rebuilt when it is missing or does not check. Key: prefix, table 1,
  * number be32, part 1. Value: u16 format, u16 zero, u32 crc32 of the key and of all from byte 8, u32 generation (head row),
  * u32 count, sorted float64 each.
- *   table = field (index-columns.ts): number = segment, part 0; values prefix32 × 4,096 + offset
+ *   table = field (index-columns.ts): number = segment, part = first 4 bits of the value; values prefix32 × 4,096 + offset
  *   table = BLOCK + field, for ids and hashes: number = block of 16 segments, part = first byte of the value;
  *     values prefix32 × 65,536 + offset
  */
 export const BLOCK = 16;
 export const BLOCK_SEGMENTS = 16;
+/** A lookup then reads 2 KiB of a segment, not 32. */
+export const SEGMENT_PARTS = 16;
+
+export function segmentPart(prefix: number): number {
+  return prefix >>> 28;
+}
+
 const HEADER = 16;
 
 export function indexKey(prefix: Uint8Array, table: number, number: number, part: number): Buffer {

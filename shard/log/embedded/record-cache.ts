@@ -4,13 +4,19 @@ import { readInt } from '../bytes.ts';
 import type { ContentReader } from './content-reader.ts';
 import { contentOffsets, type Entry } from './entry-row.ts';
 import type { LogReader } from './log-reader.ts';
+import { prefixOf } from './row-keys.ts';
 
-/** Batches kept decoded, over all enclaves; the oldest goes first. */
-const KEPT_BATCHES = 64;
+/** Bytes of decoded batches kept, over all enclaves; the least recently used goes first. */
+const KEPT_BYTES = 32 * 1024 * 1024;
 /** A batch with more content than this is read event by event, not kept whole. */
 const KEPT_CONTENT = 128 * 1024;
 
+/** Single reads of a batch before its content is read whole. */
+const WHOLE_AFTER = 8;
+
 interface Decoded {
+  /** of the enclave */
+  readonly name: string;
   readonly entry: Entry;
   readonly records: Uint32Array;
   readonly contentAt: Uint32Array;
@@ -22,7 +28,11 @@ interface Decoded {
 export class RecordCache {
   readonly #reader: LogReader;
   readonly #contents: ContentReader;
-  readonly #kept = new Map<string, Decoded>();
+  /** per enclave, by first seq */
+  readonly #kept = new Map<string, Decoded[]>();
+  /** least recently used first */
+  readonly #order = new Set<Decoded>();
+  #bytes = 0;
   #last: { enclave: Uint8Array; lane: number; decoded: Decoded } | null = null;
 
   constructor(reader: LogReader, contents: ContentReader) {
@@ -41,9 +51,10 @@ export class RecordCache {
     const from = decoded.contentAt[index] as number;
     if (decoded.content !== null) return { record, content: decoded.content.subarray(from, from + length) };
     const total = decoded.entry.place.length;
-    // The second event wanted of a small batch: its neighbours will be wanted too.
-    if (total <= KEPT_CONTENT && decoded.uses++ > 0) {
+    // When so many events of a small batch were wanted, its others will be too.
+    if (total <= KEPT_CONTENT && ++decoded.uses >= WHOLE_AFTER) {
       decoded.content = this.#contents.read(key, decoded.entry, 0, total);
+      if (this.#order.has(decoded)) this.#bytes += total;
       return { record, content: decoded.content.subarray(from, from + length) };
     }
     return { record, content: this.#contents.read(key, decoded.entry, from, from + length) };
@@ -62,8 +73,11 @@ export class RecordCache {
 
   release(key: LogKey): void {
     this.#last = null;
-    const name = nameOf(key);
-    for (const kept of this.#kept.keys()) if (kept.startsWith(name)) this.#kept.delete(kept);
+    for (const decoded of this.#kept.get(nameOf(key)) ?? []) {
+      this.#order.delete(decoded);
+      this.#bytes -= sizeOf(decoded);
+    }
+    this.#kept.delete(nameOf(key));
   }
 
   #recordAt(key: LogKey, decoded: Decoded, index: number): Buffer {
@@ -76,26 +90,56 @@ export class RecordCache {
     const last = this.#last;
     if (last !== null && holds(last.decoded.entry, seq) && last.lane === key.lane && Buffer.compare(last.enclave, key.enclave) === 0) return last.decoded;
     const name = nameOf(key);
-    for (const [place, kept] of this.#kept) {
-      if (!holds(kept.entry, seq) || !place.startsWith(name)) continue;
-      this.#kept.delete(place);
-      return this.#keep(key, place, kept);
+    const known = this.#kept.get(name) ?? [];
+    const place = placeOf(known, seq);
+    const kept = known[place - 1];
+    if (kept !== undefined && holds(kept.entry, seq)) {
+      this.#order.delete(kept);
+      this.#order.add(kept);
+      return this.#use(key, kept);
     }
     const entry = this.#reader.entry(key, seq);
     if (entry === null) return null;
-    const { at, records } = contentOffsets(entry.skeleton, entry.holes);
-    return this.#keep(key, `${name}${entry.firstSeq}`, { entry, records, contentAt: at, content: null, uses: 0 });
+    const { at, records } = contentOffsets(entry);
+    const decoded: Decoded = { name, entry, records, contentAt: at, content: null, uses: 0 };
+    known.splice(place, 0, decoded);
+    this.#kept.set(name, known);
+    this.#order.add(decoded);
+    this.#bytes += sizeOf(decoded);
+    for (const oldest of this.#order) {
+      if (this.#bytes <= KEPT_BYTES || oldest === decoded) break;
+      this.#drop(oldest);
+    }
+    return this.#use(key, decoded);
   }
 
-  #keep(key: LogKey, place: string, decoded: Decoded): Decoded {
-    this.#kept.set(place, decoded);
-    if (this.#kept.size > KEPT_BATCHES) for (const oldest of this.#kept.keys()) {
-      this.#kept.delete(oldest);
-      break;
-    }
+  #use(key: LogKey, decoded: Decoded): Decoded {
     this.#last = { enclave: new Uint8Array(key.enclave), lane: key.lane, decoded };
     return decoded;
   }
+
+  #drop(decoded: Decoded): void {
+    this.#order.delete(decoded);
+    this.#bytes -= sizeOf(decoded);
+    const known = this.#kept.get(decoded.name) as Decoded[];
+    known.splice(known.indexOf(decoded), 1);
+    if (known.length === 0) this.#kept.delete(decoded.name);
+  }
+}
+
+/** How many of these batches begin at or before `seq`. */
+function placeOf(known: readonly Decoded[], seq: number): number {
+  let low = 0;
+  for (let high = known.length; low < high; ) {
+    const middle = (low + high) >>> 1;
+    if ((known[middle] as Decoded).entry.firstSeq <= seq) low = middle + 1;
+    else high = middle;
+  }
+  return low;
+}
+
+function sizeOf(decoded: Decoded): number {
+  return decoded.entry.row.length + 8 * decoded.records.length + (decoded.content?.length ?? 0) + 500;
 }
 
 const EMPTY = Buffer.alloc(0);
@@ -105,5 +149,5 @@ function holds(entry: Entry, seq: number): boolean {
 }
 
 function nameOf(key: LogKey): string {
-  return `${Buffer.from(key.enclave).toString('latin1')}/${key.lane}/`;
+  return prefixOf(key).toString('latin1');
 }

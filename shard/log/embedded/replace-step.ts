@@ -71,7 +71,7 @@ export function replaceStep(tx: Transaction, op: ReplaceOp, file: number, offset
 
 /** The entry up to skeleton byte `end`; the contents of what is cut off become holes. */
 function cutEntry(tx: Transaction, entry: Entry, key: Buffer, end: number): { key: Buffer; row: Buffer; place: ContentPlace; holes: Hole[] } {
-  const { at, records } = contentOffsets(entry.skeleton, entry.holes);
+  const { at, records } = contentOffsets(entry);
   const skeleton = Buffer.from(entry.skeleton.subarray(0, end));
   const holes: Hole[] = [];
   let events = 0;

@@ -36,8 +36,7 @@ export function openStore(folder: string): Store {
   };
 }
 
-/** A copy of a row, or undefined. */
+/** A row, in memory of its own, or undefined. */
 export function getRow(rows: Rows, key: Buffer): Buffer | undefined {
-  const fast = rows.getBinaryFast(key);
-  return fast === undefined ? undefined : Buffer.from(fast.subarray(0, fast.length));
+  return rows.getBinary(key);
 }
