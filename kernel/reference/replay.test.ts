@@ -5,9 +5,9 @@ import { toHex, unhex } from '../../protocol/hex.ts';
 import { canonical, parseJson } from '../../protocol/json.ts';
 import { eventOf, readClosingRecord, readEventRecord, recordKind, splitRecords } from '../../protocol/records.ts';
 import { IC_ERASED, type Kernel, RECORD_EVENT, type SealedBatch } from '../kernel.ts';
-import { admin, alice, bob, groupManifest, owner } from './group.ts';
+import { admin, alice, bob, groupManifest, owner } from './group.test-util.ts';
 import { createReferenceKernel } from './kernel.ts';
-import { found, inspect, MemoryLog, TestNode } from './test-node.ts';
+import { found, inspect, MemoryLog, TestNode } from './memory-node.test-util.ts';
 
 /** A seeded run through most event types, refusals and closings included. */
 function run(seed: number): TestNode {

@@ -1,4 +1,4 @@
-import { type Person, person } from './test-node.ts';
+import { type Person, person } from './memory-node.test-util.ts';
 
 /** The people and the Manifest of a small chat group that uses most of the matrix. */
 export const owner: Person = person('owner');
