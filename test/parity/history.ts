@@ -9,11 +9,11 @@ import {
   RECORD_GENESIS,
 } from '../../kernel/kernel.ts';
 import type { Plain } from './commits.ts';
-import type { World } from './life.ts';
-import type { Pair } from './pair.ts';
+import { canon, type Pair } from './pair.ts';
 import { closingFields, eventFields } from './records.ts';
 import { hex } from './ring.ts';
 import type { StoredEvent } from './store.ts';
+import type { World } from './world.ts';
 
 interface Checkpoint {
   readonly base: Uint8Array;
@@ -106,7 +106,7 @@ export class History {
     const shown = (kernel: Kernel): string =>
       [
         hex(kernel.stateHash()),
-        JSON.stringify(kernel.head(), (_key, value) => (value instanceof Uint8Array ? hex(value) : value)),
+        canon(kernel.head()),
         kernel.status,
         kernel.dueAt,
         kernel.leaves,
@@ -198,8 +198,7 @@ export class History {
     for (const key of ['skeleton', 'content', 'receipts'] as const)
       if (hex(a[key]) !== hex(b[key]))
         throw new Error(`takeFolded: ${key} differs:\n${hex(a[key]).slice(0, 2000)}\n${hex(b[key]).slice(0, 2000)}`);
-    if (JSON.stringify(a.head, encode) !== JSON.stringify(pair.kernel.head(), encode))
-      throw new Error('fold: another head than the live kernel');
+    if (canon(a.head) !== canon(pair.kernel.head())) throw new Error('fold: another head than the live kernel');
     if (hex(results[0].stateHash()) !== hex(pair.kernel.stateHash()))
       throw new Error('fold: another state than the live kernel');
   }
@@ -226,5 +225,3 @@ export class History {
     return new Uint8Array(Buffer.from(`{${text}}`, 'utf8'));
   }
 }
-
-const encode = (_key: string, value: unknown): unknown => (value instanceof Uint8Array ? hex(value) : value);

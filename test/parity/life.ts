@@ -20,30 +20,17 @@ import { parseJson } from '../../protocol/json.ts';
 import { readManifest } from '../../protocol/manifest.ts';
 import { BREAKAGES } from './breakages.ts';
 import { commitOf, type Draft, manifestIds, nearMiss, type Plain, spell } from './commits.ts';
-import type { Coverage } from './coverage.ts';
 import { History } from './history.ts';
 import { mutateBytes, mutateJson } from './hostile.ts';
 import { type Fields, fullManifest, randomManifest } from './manifests.ts';
 import { Model, type Verdict } from './model.ts';
-import { type Inspectors, Pair, type Runtimes } from './pair.ts';
+import { type Inspectors, Pair } from './pair.ts';
 import { misshape, type Proposal, propose } from './proposals.ts';
-import type { Random } from './random.ts';
 import { Reads } from './reads.ts';
-import { closingFields, eventFields, icFields, split, view } from './records.ts';
+import { closingFields, codeOf, eventFields, icFields, split, view } from './records.ts';
 import { hex, type Identity, identity, sign, verify } from './ring.ts';
 import { request } from './sessions.ts';
-
-export interface World {
-  readonly runtimes: Runtimes;
-  readonly random: Random;
-  readonly coverage: Coverage;
-  readonly inspectors: Inspectors;
-  /** the same with small limits, so that `too_large` is cheap to reach */
-  readonly narrow: Inspectors;
-  readonly people: readonly Identity[];
-  /** commits for which `Model` expected another answer than the kernels gave */
-  readonly surprises: string[];
-}
+import type { World } from './world.ts';
 
 const EXP_WINDOW = 600_000;
 const MAX_IN_FLIGHT = 3;
@@ -359,7 +346,7 @@ export class Life {
     const inspection = this.world.inspectors.inspect(encode(spell(commit, random)), 'post');
     this.requests++;
     const ic = inspection.bytes;
-    if (inspection.kind !== 'commit' || icFields(ic).code !== 0) return;
+    if (inspection.kind !== 'commit' || codeOf(ic) !== 0) return;
     const code = pair.both(`Manifest: ${breakage.name}`, ({ kernel }) => {
       kernel.begin(this.now);
       return [kernel.stage(ic, STAGE_VERIFIED), kernel.detail];
@@ -528,7 +515,7 @@ export class Life {
     if (inspection.kind === 'error') coverage.error(inspection.code);
     else
       for (const item of inspection.count > 0 ? split(inspection.bytes) : []) {
-        const code = view(item).getUint16(4, true);
+        const code = codeOf(item);
         if (code) coverage.error(code);
       }
   }
@@ -541,11 +528,10 @@ export class Life {
     if (inspection.kind === 'error' || inspection.count === 0) return;
     const items = split(inspection.bytes);
     if (inspection.kind === 'request') {
-      if (view(items[0]!).getUint16(4, true) === 0) this.#read(items[0]!);
+      if (codeOf(items[0]!) === 0) this.#read(items[0]!);
       return;
     }
-    for (const ic of items)
-      if (view(ic).getUint16(4, true) === 0) this.#stage(ic, inspection.kind === 'commit' ? body : null);
+    for (const ic of items) if (codeOf(ic) === 0) this.#stage(ic, inspection.kind === 'commit' ? body : null);
   }
 
   #stage(ic: Uint8Array, body: Uint8Array | null): void {
@@ -731,7 +717,7 @@ export class Life {
     this.pair.adopt(kernels);
     const draft = this.#draft(this.#proposal().proposal);
     const { bytes, kind } = this.world.inspectors.inspect(encode(JSON.stringify(commitOf(draft))), 'post');
-    if (kind !== 'commit' || icFields(bytes).code !== 0) return;
+    if (kind !== 'commit' || codeOf(bytes) !== 0) return;
     const [code] = this.pair.both('stage without a key', ({ kernel }) => {
       kernel.begin(0);
       const staged = kernel.stage(bytes, STAGE_VERIFIED);

@@ -33,7 +33,7 @@ export function randomManifest(
   options: { sequencer?: string } = {},
 ): Fields {
   // Sometimes nobody can hold rank 0: then the State OWNER has the last word.
-  const owned = random.chance(0.2);
+  const owned = random.chance(0.3);
   const states = random.shuffled([
     ...(owned ? ['OWNER'] : []),
     ...random
@@ -106,7 +106,7 @@ export function randomManifest(
     }));
   const people2 = random.shuffled(people).slice(0, random.between(1, Math.min(8, people.length)));
   const init = people2.map((person): Fields => {
-    const state = random.chance(0.1) ? 'OUTSIDER' : random.pick(states);
+    const state = random.chance(0.1) ? 'OUTSIDER' : owned && random.chance(0.4) ? 'OWNER' : random.pick(states);
     return { identity: person.hex, state, traits: state === 'OUTSIDER' ? [] : random.some(bare, 0.35) };
   });
   const rbac: Fields = {

@@ -237,7 +237,19 @@ export class Model {
   }
 
   #bundle(content: Content, from: string): Verdict {
-    const before = { bits: new Map(this.bits), gates: new Map(this.gates) };
+    const { bits, gates } = this;
+    try {
+      return this.#tryBundle(content, from);
+    } finally {
+      this.bits = bits;
+      this.gates = gates;
+    }
+  }
+
+  #tryBundle(content: Content, from: string): Verdict {
+    const before = { bits: this.bits, gates: this.gates };
+    this.bits = new Map(this.bits);
+    this.gates = new Map(this.gates);
     const rules: Rule[] = ['bundle: applied'];
     for (const [index, op] of content.ops.entries()) {
       const verdict = this.#decide(op.type, op.content, from);
@@ -251,8 +263,6 @@ export class Model {
         this.gates = now.gates;
       }
       if (verdict.code !== 'ok') {
-        this.bits = before.bits;
-        this.gates = before.gates;
         return {
           code: verdict.code,
           rules: [...rules.slice(1), ...verdict.rules, ...(index > 0 ? (['bundle: later op fails'] as const) : [])],
@@ -260,14 +270,8 @@ export class Model {
         };
       }
       rules.push(...verdict.rules);
-      if (now.bits === before.bits || index === 0) {
-        this.bits = new Map(this.bits);
-        this.gates = new Map(this.gates);
-      }
       this.#change(op.type, op.content, from);
     }
-    this.bits = before.bits;
-    this.gates = before.gates;
     return { code: 'ok', rules };
   }
 

@@ -27,7 +27,7 @@ export interface Side {
 }
 
 /** A value in a form in which equal means equal bytes. */
-function canon(value: unknown): string {
+export function canon(value: unknown): string {
   if (value instanceof Uint8Array) return hex(value);
   if (value instanceof Uint32Array) return `u32[${[...value].join()}]`;
   if (Array.isArray(value)) return `[${value.map(canon).join()}]`;

@@ -12,12 +12,12 @@ import {
 } from '../../kernel/kernel.ts';
 import { decodeCbor } from '../../protocol/cbor.ts';
 import { errorNumber, errorOf } from '../../protocol/errors.ts';
-import type { World } from './life.ts';
 import type { Model } from './model.ts';
 import type { Pair } from './pair.ts';
 import { eventFields, u32, view } from './records.ts';
 import { hex } from './ring.ts';
 import type { StoredEvent } from './store.ts';
+import type { World } from './world.ts';
 
 const MAX_ROUNDS = 64;
 const MOST_EVENTS = 80;

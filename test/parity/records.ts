@@ -15,12 +15,14 @@ export function split(bytes: Uint8Array): Uint8Array[] {
 
 const text = (bytes: Uint8Array): string => Buffer.from(bytes).toString('utf8');
 
+/** Error of an inspected commit or request; 0 means that the other fields are there. */
+export const codeOf = (item: Uint8Array): number => view(item).getUint16(4, true);
+
 export function icFields(ic: Uint8Array) {
   const typeLength = u32(ic, 248);
   const tagsLength = u32(ic, 252);
   const contentAt = 264 + typeLength + tagsLength;
   return {
-    code: view(ic).getUint16(4, true),
     flags: ic[6]!,
     type: ic[7]!,
     exp: u64(ic, 16),

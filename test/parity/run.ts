@@ -1,8 +1,9 @@
 import { Coverage } from './coverage.ts';
-import { Life, type World } from './life.ts';
+import { Life } from './life.ts';
 import { Inspectors, type Runtimes } from './pair.ts';
 import { Random } from './random.ts';
 import { identity } from './ring.ts';
+import type { World } from './world.ts';
 
 export interface RunOptions {
   readonly requests: number;
