@@ -8,6 +8,12 @@ import type { LifecycleContent, MigrateContent } from './rules-content.ts';
 /**
  * Pause, Resume, Terminate and Migrate (PROTOCOL §5). Allowed by a lifecycle row; only where no row names the event, by
  * holders of a rank-0 trait, or, if no rank-0 trait is declared, by the State OWNER.
+ *
+ * Where PROTOCOL is silent:
+ * - Neither Self nor Sender holds for a lifecycle row.
+ * - While a closing waits for its signatures its CT root is unknown, and every Migrate is `state_mismatch`.
+ * - `new_sequencer` is any hex32, the present key too. The first event under it is judged as on an active enclave.
+ * - A second Manifest on a paused, terminated or migrated enclave gets that status as its answer.
  */
 export type Status = 'active' | 'paused' | 'terminated' | 'migrated';
 /** value of the enclave's status leaf is the index; active has no leaf (PROTOCOL §6) */

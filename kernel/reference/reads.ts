@@ -29,7 +29,15 @@ import { eventMeta, isReadable } from './visible.ts';
 /**
  * Info, tree heads and proofs (PROTOCOL §9). What lies in the log is asked for by `Need`s: a read runs from its start on
  * every call, takes answers in the order of its questions, and where they end returns the questions that it has then.
- * Questions that do not depend on each other are asked together.
+ * Questions that do not depend on each other are asked together, in the order of what they are for.
+ *
+ * Where PROTOCOL is silent:
+ * - A consistency proof without `from` begins at the empty tree, without `to` ends at the latest head.
+ * - `ts` that does not cover the leaf, or `from` > `to`: `invalid_filter`; beyond the latest head: `bundle_open`.
+ * - Rights come before `bundle_open`; the form of all keys before the rights on any.
+ * - An event that is not sealed yet does not exist here. Until the Manifest is sealed neither does the enclave.
+ * - The status of an event of a predefined type (which never has one) may be proved by who may read that event.
+ * - /state-batch answers {"proofs":[…],"state_hash","leaf_index"}.
  */
 export interface ReadView {
   readonly host: KernelHost;
