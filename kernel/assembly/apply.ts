@@ -1,14 +1,14 @@
-import { Commit, eventsIn, FOLDED, skeletonOf, unsealedClosings } from './batch';
+import { Commit, unsealedClosings } from './batch';
 import { CONTEXT_PUBLIC, CONTEXT_SENDER, OP_D, OP_U } from './columns';
 import { ctRoot } from './ct';
+import { findEvent, META, metaCustomType } from './event-meta';
 import { hexDecode, hexEncode } from './hex';
-import { hostEventMeta } from './host';
 import { field, INT, intValue, kind, OBJECT, parse, root, STRING, strLen, strPtr, Tape, TRUE } from './json';
 import { MAX_SLOT_KEY, ownKey, sharedKey } from './keys';
 import * as L from './layout';
 import { compileManifest, eachInit, forgetManifest, TYPES } from './manifest';
 import { isHex32 } from './manifest-shape';
-import { Buf, copy32, putDecimal, same32 } from './memory';
+import { Buf, putDecimal, same32 } from './memory';
 import { authorizeCustom, authorizeLifecycle, authorizeSlot, decideCustom } from './rbac';
 import { access, accessBundle, failedOp } from './rbac-access';
 import { smtGet } from './smt';
@@ -124,37 +124,6 @@ function applySlot(type: u32, content: usize): i32 {
   if (refused) return refused;
   setLeaf(KEY, removal ? 0 : Commit.hash);
   return 0;
-}
-
-/** host_event_meta: from bytes32, u64 seq, u32 lane, u16 type length, type */
-export const META: usize = memory.data(128, 16);
-export const META_SEQ: usize = 32;
-export const META_TYPE_LENGTH: usize = 44;
-export const META_TYPE: usize = 46;
-
-/** A released event into META, or one that was folded since the last `takeFolded`. False if there is none. */
-export function findEvent(id: usize): bool {
-  return (eventsIn(FOLDED) > 0 && findFolded(id)) || hostEventMeta(id, META) > 0;
-}
-
-function findFolded(id: usize): bool {
-  const records = skeletonOf(FOLDED);
-  const end = records.ptr + records.len;
-  for (let record = records.ptr; record < end; record += load<u32>(record)) {
-    if (load<u8>(record, L.R_KIND) != L.KIND_EVENT || !same32(record + L.R_ID, id)) continue;
-    copy32(META, record + L.R_FROM);
-    store<u64>(META, load<u64>(record, L.R_SEQ), META_SEQ);
-    const length = load<u16>(record, L.R_TYPE_LENGTH);
-    store<u16>(META, length, META_TYPE_LENGTH);
-    memory.copy(META + META_TYPE, record + L.R_TEXT, length);
-    return true;
-  }
-  return false;
-}
-
-/** Index of the custom type in META, −1 if it is none. */
-export function metaCustomType(): i32 {
-  return TYPES.get(META + META_TYPE, load<u16>(META, META_TYPE_LENGTH));
 }
 
 /** Update and Delete: op U / D on the target's type, with Sender where its author is the sender. */

@@ -11,3 +11,5 @@ export { begin, closeBundle, end, endedLength, isOpen, stage } from './stage';
 export { head, seal } from './seal';
 export { dropFolded, failedSeq, fold, foldClosing, replay, takeFolded } from './replay';
 export { exportBase, exportRecents, loadBase, loadRecents } from './checkpoint';
+export { read } from './read';
+export { openQuery, select } from './select';
