@@ -122,17 +122,6 @@ export function field(object: usize, name: string): usize {
   return 0;
 }
 
-/** As `field`, by bytes. */
-export function fieldBytes(object: usize, name: usize, len: usize): usize {
-  let n = first(object);
-  for (let i = count(object); i; i--) {
-    const value = next(n);
-    if (strLen(n) == len && same(strPtr(n), name, len)) return value;
-    n = next(value);
-  }
-  return 0;
-}
-
 /** Element `i` of an array (walks). */
 export function element(array: usize, i: u32): usize {
   let n = first(array);

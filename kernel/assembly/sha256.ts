@@ -208,44 +208,10 @@ function compress(state: usize, p: usize, n: usize): void {
   store<u32>(state, H, 28);
 }
 
-/** A running hash: state 32 bytes, u64 bytes so far, 128 bytes for the tail. SHA_CTX bytes of memory. */
-export const SHA_CTX: usize = 32 + 8 + 128;
+// State 32 bytes, then 128 for the tail.
 // @ts-ignore: decorator
 @lazy
-const ONE: usize = memory.data(<i32>SHA_CTX, 16);
-
-export function sha256Init(ctx: usize): void {
-  store<u64>(ctx, 0xbb67ae856a09e667);
-  store<u64>(ctx, 0xa54ff53a3c6ef372, 8);
-  store<u64>(ctx, 0x9b05688c510e527f, 16);
-  store<u64>(ctx, 0x5be0cd191f83d9ab, 24);
-  store<u64>(ctx, 0, 32);
-}
-
-export function sha256Update(ctx: usize, src: usize, len: usize): void {
-  const have = <usize>load<u64>(ctx, 32) & 63;
-  store<u64>(ctx, load<u64>(ctx, 32) + len, 32);
-  if (have) {
-    const room: usize = 64 - have;
-    if (len < room) {
-      memory.copy(ctx + 40 + have, src, len);
-      return;
-    }
-    memory.copy(ctx + 40 + have, src, room);
-    compress(ctx, ctx + 40, 1);
-    src += room;
-    len -= room;
-  }
-  const blocks = len >> 6;
-  if (blocks) compress(ctx, src, blocks);
-  if (len & 63) memory.copy(ctx + 40, src + (blocks << 6), len & 63);
-}
-
-/** Writes the 32-byte digest; the context has to be initialised again before its next use. */
-export function sha256Final(ctx: usize, out: usize): void {
-  const total = load<u64>(ctx, 32);
-  finish(ctx, ctx + 40, <usize>total & 63, total, out);
-}
+const ONE: usize = memory.data(160, 16);
 
 /** `tail` holds the last `have` (< 64) bytes and has room for 128. */
 function finish(state: usize, tail: usize, have: usize, total: u64, out: usize): void {
@@ -260,11 +226,14 @@ function finish(state: usize, tail: usize, have: usize, total: u64, out: usize):
 
 /** `out` (32 bytes, may overlap the input) = sha256 of `len` bytes. */
 export function sha256(src: usize, len: usize, out: usize): void {
-  sha256Init(ONE);
+  store<u64>(ONE, 0xbb67ae856a09e667);
+  store<u64>(ONE, 0xa54ff53a3c6ef372, 8);
+  store<u64>(ONE, 0x9b05688c510e527f, 16);
+  store<u64>(ONE, 0x5be0cd191f83d9ab, 24);
   const blocks = len >> 6;
   if (blocks) compress(ONE, src, blocks);
   const have = len & 63;
-  const tail = ONE + 40;
+  const tail = ONE + 32;
   for (let i: usize = 0; i < have; i += 16) v128.store(tail + i, v128.load(src + (blocks << 6) + i));
   finish(ONE, tail, have, len, out);
 }
