@@ -356,6 +356,41 @@ export function logConformance(name: string, make: () => Promise<LogBackend>): v
       await holds(await backend.open(), fresh);
     });
 
+    using('a large batch is read, looked up, erased from and cut like a small one', async (backend) => {
+      const log = await backend.open();
+      const driver = await Driver.open(log, new SampleEnclave('large'));
+      const events = Array.from({ length: 300 }, (_, i) => note(`${i} ${'x'.repeat((i * 37) % 900)}`));
+      await driver.acknowledged([note('small')], true);
+      const inner = driver.enclave.fork();
+      inner.batch(events.slice(0, 170));
+      await driver.acknowledged(events, true);
+      const { key, ids, contents } = driver.enclave;
+      await holds(log, driver.enclave, 20_000);
+      for (const seq of [0, 1, 50, 170, 171, 299, 300]) {
+        assert.equal(await log.findId(key, ids[seq] as Uint8Array), seq);
+        assert.equal(Buffer.from((await log.recordNow(key, seq))?.content ?? []).toString(), contents[seq]);
+        assert.notEqual(await log.closingOf(key, seq), null);
+      }
+      const page = await log.read(key, 171, 1);
+      assert.ok((page[0]?.firstSeq ?? 999) <= 171);
+      const target = ids[100] as Uint8Array;
+      const other = ids[250] as Uint8Array;
+      await driver.acknowledged([{ type: 'Delete', target }, { type: 'Delete', target: other }], false, [target, other]);
+      await log.erased();
+      for (const seq of [100, 250]) assert.equal((await log.record(key, seq))?.content.length, 0);
+      for (const seq of [99, 101, 249, 251]) assert.equal(Buffer.from((await log.record(key, seq))?.content ?? []).toString(), contents[seq]);
+      const checkpoint = { head: driver.enclave.head, base: owner(1), recent: owner(2), recentFrom: 0, recentMaxExp: 1e9, timestamp: driver.enclave.timestamp };
+      await log.checkpoint(key, driver.epoch, checkpoint);
+      assert.deepEqual((await log.open(key, owner(2))).checkpoint?.head, driver.enclave.head);
+      const { epoch } = await log.open(key, owner(3));
+      assert.equal(await log.replaceTail(key, epoch, inner.head, [], inner.head, inner.timestamp, 0), 'ok');
+      inner.contents[100] = '';
+      await holds(log, inner);
+      const again = await Driver.open(await backend.open(), inner, 4);
+      await again.acknowledged(events, true);
+      await holds(again.log, inner);
+    });
+
     using('the guard id is remembered', async (backend) => {
       const log = await backend.open();
       assert.equal(await log.guardId(), null);

@@ -1,56 +1,106 @@
-import { RECORD_CLOSING } from '../../../kernel/kernel.ts';
+import { RECORD_CLOSING, RECORD_EVENT } from '../../../kernel/kernel.ts';
 import { readInt, writeInt } from '../bytes.ts';
-import { encodeClosing } from './closing-row.ts';
-import { eachRecord, ENTRY_HEADER, placeContent, sealEntryRow } from './entry-row.ts';
-import { eraseJournalKey } from './erase-journal.ts';
 import { HEAD_BYTES } from '../head-bytes.ts';
+import { encodeClosing } from './closing-row.ts';
+import { eachRecord, entrySize, PART_EARLIER, PART_LATER, sealEntryRow, writeEntry } from './entry-row.ts';
+import { eraseJournalKey } from './erase-journal.ts';
 import { checkHeadRow, CONDITION_AT, CONDITION_BYTES, HEAD_ROW, sealHeadRow } from './head-row.ts';
 import { entryKey, KEY_PREFIX, numberKey } from './row-keys.ts';
 import { getRow } from './store.ts';
 import { journalOverwrite, moveDue, PRESENT, put, type Transaction } from './transaction.ts';
-import { CODE_FENCED, CODE_OK, PACKED_HEADER } from './writer-messages.ts';
+import { CODE_FENCED, CODE_OK, PACKED_EXPECTED, PACKED_HEADER, PACKED_NEXT } from './writer-messages.ts';
+
+/** Largest row of several events: four pages of LMDB, less its page header. */
+const ROW_BYTES = 4 * 4096 - 16;
 
 /** The conditional write: compares the head row, and if it is as expected writes the batch and the new head. */
 export function appendStep(tx: Transaction, packed: Buffer, file: number, offset: number): number {
   const { store } = tx;
   const prefix = packed.subarray(16, 16 + KEY_PREFIX);
-  const rowLength = packed.readUInt32LE(4);
+  const skeleton = packed.subarray(PACKED_HEADER, PACKED_HEADER + packed.readUInt32LE(4));
   const deletes = packed.readUInt32LE(8);
-  const contentLength = packed.readUInt32LE(12);
-  const content = packed.subarray(PACKED_HEADER + rowLength + 32 * deletes, PACKED_HEADER + rowLength + 32 * deletes + contentLength);
+  const contentAt = PACKED_HEADER + skeleton.length + 32 * deletes;
+  const content = packed.subarray(contentAt, contentAt + packed.readUInt32LE(12));
   const head = getRow(store.heads, prefix);
   const fenced = head === undefined || checkHeadRow(head, prefix).compare(packed, 56, 56 + CONDITION_BYTES, CONDITION_AT, CONDITION_AT + CONDITION_BYTES) !== 0;
   if (fenced) {
     // Its content is on disk, behind the new durable end, and nothing will refer to it: overwrite it.
-    if (contentLength > 0) journalOverwrite(tx, { file, offset, length: contentLength });
+    if (content.length > 0) journalOverwrite(tx, { file, offset, length: content.length });
     return CODE_FENCED;
   }
-  const firstSeq = readInt(packed, 256);
-  if (firstSeq !== readInt(head, 32) + 1) throw new Error('A batch must begin behind the head.');
+  if (readInt(packed, 256) !== readInt(head, 32) + 1) throw new Error('A batch must begin behind the head.');
   const ordinal = head.readUInt32LE(128);
-  const key = entryKey(prefix, firstSeq, ordinal);
-  const row = packed.subarray(PACKED_HEADER, PACKED_HEADER + rowLength);
-  placeContent(row, file, offset, content);
-  put(tx, store.entries, key, sealEntryRow(row, key));
-  eachRecord(row.subarray(ENTRY_HEADER, ENTRY_HEADER + row.readUInt32LE(208)), (at, length, kind) => {
-    if (kind !== RECORD_CLOSING) return;
-    const record = row.subarray(ENTRY_HEADER + at, ENTRY_HEADER + at + length);
-    const closing = numberKey(prefix, readInt(record, 8));
-    put(tx, store.closings, closing, encodeClosing(record, closing));
-  });
+  const bytes = writeEntries(tx, packed, prefix, ordinal, skeleton, content, file, offset);
   for (let i = 0; i < deletes; i++) {
-    const at = PACKED_HEADER + rowLength + 32 * i;
+    const at = PACKED_HEADER + skeleton.length + 32 * i;
     put(tx, store.erasures, eraseJournalKey(prefix, packed.subarray(at, at + 32)), PRESENT);
   }
   const next = Buffer.allocUnsafe(HEAD_ROW);
   head.copy(next, 8, 8, 32);
-  packed.copy(next, 32, 80 + HEAD_BYTES, 80 + 2 * HEAD_BYTES);
-  const dueAt = readInt(packed, 248);
-  moveDue(tx, prefix, readInt(head, 120), dueAt);
+  packed.copy(next, 32, PACKED_NEXT, PACKED_NEXT + HEAD_BYTES);
+  moveDue(tx, prefix, readInt(head, 120), readInt(packed, 248));
   packed.copy(next, 112, 240, 256);
   next.writeUInt32LE(packed.readUInt32LE(264) > 0 ? 0 : ordinal + 1, 128);
   next.writeUInt32LE(head.readUInt32LE(132), 132);
-  writeInt(next, readInt(head, 136) + rowLength + contentLength, 136);
+  writeInt(next, readInt(head, 136) + bytes + content.length, 136);
   put(tx, store.heads, prefix, sealHeadRow(next, prefix));
   return CODE_OK;
+}
+
+let scratch = Buffer.alloc(64 * 1024);
+
+/** The rows of a batch, split behind closings or before events where it is large, and its closings; bytes of the entry rows. */
+function writeEntries(tx: Transaction, packed: Buffer, prefix: Buffer, ordinal: number, skeleton: Buffer, content: Buffer, file: number, offset: number): number {
+  let written = 0;
+  let before = packed.subarray(PACKED_EXPECTED, PACKED_EXPECTED + HEAD_BYTES);
+  let start = 0;
+  let contentStart = 0;
+  let contentEnd = 0;
+  let events = 0;
+  let closings = 0;
+  let bundles = readInt(before, 40);
+  const flush = (end: number): void => {
+    const firstSeq = readInt(before, 0) + 1;
+    const last = end === skeleton.length;
+    const after = last ? packed.subarray(PACKED_NEXT, PACKED_NEXT + HEAD_BYTES) : partialHead(firstSeq + events - 1, bundles);
+    const size = entrySize(end - start, contentEnd - contentStart);
+    if (scratch.length < size) scratch = Buffer.alloc(size * 2);
+    const row = scratch.subarray(0, size);
+    const key = entryKey(prefix, firstSeq, start === 0 ? ordinal : 0);
+    const part = (start === 0 ? 0 : PART_LATER) | (last ? 0 : PART_EARLIER);
+    writeEntry(row, { firstSeq, events, closings, part, before, after }, skeleton.subarray(start, end), content.subarray(contentStart, contentEnd), file, offset + contentStart);
+    put(tx, tx.store.entries, key, sealEntryRow(row, key));
+    written += size;
+    before = after;
+    start = end;
+    contentStart = contentEnd;
+    events = 0;
+    closings = 0;
+  };
+  eachRecord(skeleton, (at, length, kind) => {
+    if (kind === RECORD_EVENT) {
+      const own = skeleton.readUInt32LE(at + 44);
+      if (events > 0 && entrySize(at + length - start, contentEnd + own - contentStart) > ROW_BYTES) flush(at);
+      contentEnd += own;
+      events++;
+      return;
+    }
+    closings++;
+    if (kind !== RECORD_CLOSING) return;
+    const record = skeleton.subarray(at, at + length);
+    bundles = readInt(record, 8) + 1;
+    const key = numberKey(prefix, bundles - 1);
+    put(tx, tx.store.closings, key, encodeClosing(record, key));
+  });
+  if (contentEnd !== content.length) throw new Error('The contents of a batch do not fit its records.');
+  flush(skeleton.length);
+  return written;
+}
+
+/** Of a head inside a batch nobody has computed chain and root. */
+function partialHead(seq: number, bundles: number): Buffer {
+  const head = Buffer.alloc(HEAD_BYTES);
+  writeInt(head, seq, 0);
+  writeInt(head, bundles, 40);
+  return head;
 }

@@ -3,14 +3,16 @@ import { FORMAT_VERSION, IC_ERASED, RECORD_EVENT, RULES_VERSION, type Head } fro
 import type { LogKey } from '../enclave-log.ts';
 import { LogDamaged, LogFormat } from '../log-errors.ts';
 import { padded, readInt, writeInt } from '../bytes.ts';
-import { HEAD_BYTES, readHead, writeHead } from '../head-bytes.ts';
+import { HEAD_BYTES, readHead } from '../head-bytes.ts';
 import { entryKeySeq, keyOf } from './row-keys.ts';
 
 /**
- * One batch in database `entries`: everything but the contents, which lie in a content file.
+ * A batch, or a part of one, in database `entries`: everything but the contents, which lie in a content file. Large
+ * batches are split, so that reading one event does not read hundreds.
  *   0 u16 format   2 u16 rules   4 u32 crc32 of the key and of all from byte 8
  *   8 u64 first seq   16 u32 events   20 u32 closings
- *  24 head before (80 bytes)   104 head after   184 i64 timestamp of the last event
+ *  24 head before (80 bytes)   104 head after
+ * 184 u32 PART_* flags   188 u32 zero
  * 192 u32 content file   196 u32 content length as written   200 u64 offset in the file
  * 208 u32 skeleton length   212 u32 holes
  * 216 skeleton, u32 crc32 of every 4 KiB page of the content (holes read as zeros), padding to 8,
@@ -19,6 +21,10 @@ import { entryKeySeq, keyOf } from './row-keys.ts';
  */
 export const ENTRY_HEADER = 216;
 export const CONTENT_PAGE = 4096;
+/** Not the first part of its batch: of the head before, only seq and bundles are filled in. */
+export const PART_LATER = 1;
+/** Not the last part: of the head after, only seq and bundles are filled in. */
+export const PART_EARLIER = 2;
 
 export interface ContentPlace {
   readonly file: number;
@@ -37,6 +43,8 @@ export interface Entry {
   readonly firstSeq: number;
   readonly events: number;
   readonly closings: number;
+  /** PART_* */
+  readonly part: number;
   readonly skeleton: Buffer;
   readonly place: ContentPlace;
   readonly holes: readonly Hole[];
@@ -46,9 +54,10 @@ export interface EntryFields {
   readonly firstSeq: number;
   readonly events: number;
   readonly closings: number;
-  readonly before: Head;
-  readonly after: Head;
-  readonly timestamp: number;
+  readonly part: number;
+  /** heads in their 80 bytes */
+  readonly before: Buffer;
+  readonly after: Buffer;
 }
 
 /** Bytes of a row whose content has this length. */
@@ -56,29 +65,24 @@ export function entrySize(skeleton: number, content: number, holes = 0): number 
   return ENTRY_HEADER + skeleton + padded(4 * Math.ceil(content / CONTENT_PAGE)) + 8 * holes;
 }
 
-export function writeEntryFields(row: Buffer, fields: EntryFields, skeletonLength: number, contentLength: number): void {
+/** A row with all but version and checksum; `content` lies at `offset` of `file`. */
+export function writeEntry(row: Buffer, fields: EntryFields, skeleton: Buffer, content: Buffer, file: number, offset: number): void {
   writeInt(row, fields.firstSeq, 8);
   row.writeUInt32LE(fields.events, 16);
   row.writeUInt32LE(fields.closings, 20);
-  writeHead(row, fields.before, 24);
-  writeHead(row, fields.after, 24 + HEAD_BYTES);
-  writeInt(row, fields.timestamp, 184);
-  row.writeUInt32LE(0, 192);
-  row.writeUInt32LE(contentLength, 196);
-  writeInt(row, 0, 200);
-  row.writeUInt32LE(skeletonLength, 208);
-  row.writeUInt32LE(0, 212);
-}
-
-/** Fills in where the content lies and what its pages sum to; `content` has the length given to writeEntryFields. */
-export function placeContent(row: Buffer, file: number, offset: number, content: Buffer): void {
+  fields.before.copy(row, 24);
+  fields.after.copy(row, 24 + HEAD_BYTES);
+  row.writeUInt32LE(fields.part, 184);
+  row.writeUInt32LE(0, 188);
   row.writeUInt32LE(content.length === 0 ? 0 : file, 192);
+  row.writeUInt32LE(content.length, 196);
   writeInt(row, content.length === 0 ? 0 : offset, 200);
-  const pages = ENTRY_HEADER + row.readUInt32LE(208);
+  row.writeUInt32LE(skeleton.length, 208);
+  row.writeUInt32LE(0, 212);
+  row.set(skeleton, ENTRY_HEADER);
+  const pages = ENTRY_HEADER + skeleton.length;
   let at = pages;
-  for (let page = 0; page < content.length; page += CONTENT_PAGE, at += 4) {
-    row.writeUInt32LE(crc32(content.subarray(page, Math.min(page + CONTENT_PAGE, content.length))), at);
-  }
+  for (let page = 0; page * CONTENT_PAGE < content.length; page++, at += 4) row.writeUInt32LE(crc32(pageOf(content, page)), at);
   row.fill(0, at, pages + padded(at - pages));
 }
 
@@ -106,6 +110,7 @@ export function decodeEntry(row: Buffer, key: Buffer): Entry {
     firstSeq: readInt(row, 8),
     events: row.readUInt32LE(16),
     closings: row.readUInt32LE(20),
+    part: row.readUInt32LE(184),
     skeleton: row.subarray(ENTRY_HEADER, ENTRY_HEADER + skeletonLength),
     place: { file: row.readUInt32LE(192), offset: readInt(row, 200), length },
     holes,

@@ -1,3 +1,6 @@
+import type { Head } from '../../../kernel/kernel.ts';
+import { decodeEntry, type Entry, entryAfter, entryBefore, PART_EARLIER, PART_LATER } from './entry-row.ts';
+import { foldHead } from './fold-head.ts';
 import { getRow, type Rows } from './store.ts';
 import { entryKey, entryKeySeq, KEY_PREFIX } from './row-keys.ts';
 
@@ -32,4 +35,30 @@ export function* entriesForwards(entries: Rows, prefix: Buffer, from: { seq: num
 
 export function positionOf(key: Buffer): { seq: number; ordinal: number } {
   return { seq: entryKeySeq(key), ordinal: key.readUInt16BE(KEY_PREFIX + 8) };
+}
+
+export interface LinkedEntry {
+  readonly key: Buffer;
+  readonly entry: Entry;
+  readonly before: Head;
+  readonly after: Head;
+}
+
+/** Checked entries whose first seq is ≤ `seq`, last first, with their heads; those inside a batch are computed. Throws LogDamaged. */
+export function* linkedBackwards(entries: Rows, prefix: Buffer, seq: number): Generator<LinkedEntry> {
+  let parts: { key: Buffer; entry: Entry }[] = [];
+  for (const { key, value } of entriesBackwards(entries, prefix, seq)) {
+    const entry = decodeEntry(value, key);
+    parts.unshift({ key, entry });
+    if ((entry.part & PART_LATER) !== 0) continue;
+    const linked: LinkedEntry[] = [];
+    let head = entryBefore(entry);
+    for (const part of parts) {
+      const after = (part.entry.part & PART_EARLIER) !== 0 ? foldHead(head, part.entry.skeleton) : entryAfter(part.entry);
+      linked.unshift({ ...part, before: head, after });
+      head = after;
+    }
+    parts = [];
+    yield* linked;
+  }
 }

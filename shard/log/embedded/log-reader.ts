@@ -5,8 +5,9 @@ import { readInt, readKeyInt } from '../bytes.ts';
 import { decodeClosing } from './closing-row.ts';
 import type { ContentReader } from './content-reader.ts';
 import { decodeEntry, eachRecord, type Entry, entryBefore } from './entry-row.ts';
-import { entriesForwards, findEntryRow, positionOf } from './find-entry.ts';
+import { entriesForwards, findEntryRow, linkedBackwards } from './find-entry.ts';
 import { offsetOfHead } from './fold-head.ts';
+import { sameHead } from '../head-bytes.ts';
 import { decodeHeadRow, type HeadRow } from './head-row.ts';
 import { keyOf, numberKey, prefixOf } from './row-keys.ts';
 import { getRow, type Store } from './store.ts';
@@ -62,13 +63,10 @@ export class LogReader {
 
   /** True if the log went through this head. */
   passed(key: LogKey, head: Head): boolean {
-    const found = findEntryRow(this.#store.entries, prefixOf(key), head.seq);
-    if (head.seq < 0 || found === undefined) return false;
-    const { seq } = positionOf(found.key);
-    for (const row of entriesForwards(this.#store.entries, prefixOf(key), { seq, ordinal: 0 })) {
-      const entry = decodeEntry(row.value, row.key);
-      if (entry.firstSeq > head.seq + 1) return false;
-      if (offsetOfHead(entryBefore(entry), entry.skeleton, head) >= 0) return true;
+    if (head.seq < 0) return false;
+    for (const { entry, before, after } of linkedBackwards(this.#store.entries, prefixOf(key), head.seq + 1)) {
+      if (sameHead(after, head) || offsetOfHead(before, entry.skeleton, head) >= 0) return true;
+      if (entry.firstSeq <= head.seq && entry.events > 0) return false;
     }
     return false;
   }

@@ -1,9 +1,9 @@
-import { RECORD_EVENT } from '../../../kernel/kernel.ts';
+import { type Head, RECORD_EVENT } from '../../../kernel/kernel.ts';
 import { appendStep } from './append-step.ts';
 import { asBuffer, readInt, writeInt } from '../bytes.ts';
-import { type ContentPlace, contentOffsets, decodeEntry, eachRecord, type Entry, entryAfter, entryBefore, type Hole, rewriteEntry, sealEntryRow } from './entry-row.ts';
-import { entriesBackwards, positionOf } from './find-entry.ts';
-import { foldHead, offsetOfHead } from './fold-head.ts';
+import { type ContentPlace, contentOffsets, eachRecord, type Entry, type Hole, PART_EARLIER, rewriteEntry, sealEntryRow } from './entry-row.ts';
+import { entriesBackwards, linkedBackwards, positionOf } from './find-entry.ts';
+import { offsetOfHead } from './fold-head.ts';
 import { emptyHead, HEAD_BYTES, sameHead, writeHead } from '../head-bytes.ts';
 import { sealHeadRow } from './head-row.ts';
 import { numberKey } from './row-keys.ts';
@@ -22,15 +22,14 @@ export function replaceStep(tx: Transaction, op: ReplaceOp, file: number, offset
   const dropped: { key: Buffer; place: ContentPlace }[] = [];
   let cut: { key: Buffer; row: Buffer; place: ContentPlace; holes: Hole[] } | null = null;
   let reached = op.keep.seq === -1 && sameHead(op.keep, emptyHead(prefix.subarray(0, 32)));
-  for (const { key, value } of entriesBackwards(store.entries, prefix, readInt(current, 32) + 1)) {
-    const entry = decodeEntry(value, key);
-    if (sameHead(entryAfter(entry), op.keep)) {
+  for (const { key, entry, before, after } of linkedBackwards(store.entries, prefix, readInt(current, 32) + 1)) {
+    if (sameHead(after, op.keep)) {
       reached = true;
       break;
     }
-    const end = offsetOfHead(entryBefore(entry), entry.skeleton, op.keep);
+    const end = offsetOfHead(before, entry.skeleton, op.keep);
     if (end > 0) {
-      cut = cutEntry(tx, entry, key, end);
+      cut = cutEntry(tx, entry, key, end, op.keep);
       break;
     }
     dropped.push({ key, place: entry.place });
@@ -69,29 +68,25 @@ export function replaceStep(tx: Transaction, op: ReplaceOp, file: number, offset
   return CODE_OK;
 }
 
-/** The entry up to skeleton byte `end`; the contents of what is cut off become holes. */
-function cutEntry(tx: Transaction, entry: Entry, key: Buffer, end: number): { key: Buffer; row: Buffer; place: ContentPlace; holes: Hole[] } {
+/** The entry up to skeleton byte `end`, where the head is `after`; the contents of what is cut off become holes. */
+function cutEntry(tx: Transaction, entry: Entry, key: Buffer, end: number, after: Head): { key: Buffer; row: Buffer; place: ContentPlace; holes: Hole[] } {
   const { at, records } = contentOffsets(entry);
   const skeleton = Buffer.from(entry.skeleton.subarray(0, end));
   const holes: Hole[] = [];
-  let events = 0;
-  let timestamp = -1;
   records.forEach((record, i) => {
-    if (record < end) {
-      events++;
-      timestamp = readInt(entry.skeleton, record + 16);
-    } else if (entry.skeleton.readUInt32LE(record + 44) > 0) holes.push({ offset: at[i] as number, length: entry.skeleton.readUInt32LE(record + 44) });
+    const length = entry.skeleton.readUInt32LE(record + 44);
+    if (record >= end && length > 0) holes.push({ offset: at[i] as number, length });
   });
   const content = entry.place.length === 0 ? Buffer.alloc(0) : zeroHoles(tx.readContent(entry.place), entry.holes);
   const row = rewriteEntry(entry, key, skeleton, holes, content);
-  row.writeUInt32LE(events, 16);
   let closings = 0;
   eachRecord(skeleton, (_at, _length, kind) => {
     if (kind !== RECORD_EVENT) closings++;
   });
+  row.writeUInt32LE(records.filter((record) => record < end).length, 16);
   row.writeUInt32LE(closings, 20);
-  writeHead(row, foldHead(entryBefore(entry), skeleton), 24 + HEAD_BYTES);
-  if (timestamp >= 0) writeInt(row, timestamp, 184);
+  writeHead(row, after, 24 + HEAD_BYTES);
+  row.writeUInt32LE(entry.part & ~PART_EARLIER, 184);
   return { key, row: sealEntryRow(row, key), place: entry.place, holes };
 }
 

@@ -1,48 +1,45 @@
 import type { Append, AppendResult, Epoch } from '../enclave-log.ts';
 import { asBuffer, padded, writeInt } from '../bytes.ts';
-import { HEAD_BYTES, writeHead } from '../head-bytes.ts';
+import { writeHead } from '../head-bytes.ts';
 import { writeEpoch } from './head-row.ts';
-import { entrySize, ENTRY_HEADER, writeEntryFields } from './entry-row.ts';
 import type { Head } from '../../../kernel/kernel.ts';
 
 /**
- * What the main thread and the writer thread tell each other. A group of appends travels in one transferred buffer,
- * copied once, in which each append already holds its entry row:
- *   0 u32 length of all   4 u32 row length   8 u32 deletes   12 u32 content length
+ * What the main thread and the writer thread tell each other. A group of appends travels in one transferred buffer:
+ *   0 u32 length of all   4 u32 skeleton length   8 u32 deletes   12 u32 content length
  *  16 enclave32, be32 lane (= key prefix), 52 u32 zero
  *  56 epoch (24 bytes), expected head (80): compared with the head row's bytes
  * 160 next head (80)   240 i64 timestamp   248 u64 due time   256 u64 first seq   264 u32 events   268 u32 zero
- * 272 row (unsealed), ids of the deletes (32 each), content, padding to 8
+ * 272 skeleton, ids of the deletes (32 each), content, padding to 8
  */
 export const PACKED_HEADER = 272;
+export const PACKED_EXPECTED = 80;
+export const PACKED_NEXT = 160;
 
 export function packedSize(append: Append): number {
   const { skeleton, content } = append.batch;
-  return PACKED_HEADER + padded(entrySize(skeleton.length, content.length) + 32 * append.deletes.length + content.length);
+  return PACKED_HEADER + padded(skeleton.length + 32 * append.deletes.length + content.length);
 }
 
 export function packAppend(append: Append, into: Buffer, at: number): number {
   const { key, batch, deletes } = append;
   const size = packedSize(append);
-  const rowLength = entrySize(batch.skeleton.length, batch.content.length);
   const packed = into.subarray(at, at + size);
   packed.writeUInt32LE(size, 0);
-  packed.writeUInt32LE(rowLength, 4);
+  packed.writeUInt32LE(batch.skeleton.length, 4);
   packed.writeUInt32LE(deletes.length, 8);
   packed.writeUInt32LE(batch.content.length, 12);
   packed.set(key.enclave, 16);
   packed.writeUInt32BE(key.lane, 48);
   writeEpoch(packed, append.epoch, 56);
-  writeHead(packed, append.expected, 80);
-  writeHead(packed, append.next, 80 + HEAD_BYTES);
+  writeHead(packed, append.expected, PACKED_EXPECTED);
+  writeHead(packed, append.next, PACKED_NEXT);
   writeInt(packed, append.timestamp, 240);
   writeInt(packed, append.dueAt, 248);
   writeInt(packed, batch.firstSeq, 256);
   packed.writeUInt32LE(batch.events, 264);
-  const row = packed.subarray(PACKED_HEADER, PACKED_HEADER + rowLength);
-  writeEntryFields(row, { ...batch, before: append.expected, after: append.next, timestamp: append.timestamp }, batch.skeleton.length, batch.content.length);
-  row.set(batch.skeleton, ENTRY_HEADER);
-  let position = PACKED_HEADER + rowLength;
+  packed.set(batch.skeleton, PACKED_HEADER);
+  let position = PACKED_HEADER + batch.skeleton.length;
   for (const id of deletes) {
     packed.set(id, position);
     position += 32;
