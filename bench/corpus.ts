@@ -48,6 +48,15 @@ export class Corpus {
     return text(toHex(hash), toHex(this.#sig));
   }
 
+  /** The commit with its true hash and a signature of zeros: for what does not look at signatures. */
+  unsigned(author: Author, enclave: string, type: string, content: string, exp: number): Buffer {
+    const text = `{"hash":"${ZERO_HASH}","enclave":"${enclave}","from":"${author.id}","type":"${type}","content":${content},"exp":${exp},"sig":"${ZERO_SIG}"}`;
+    const body = Buffer.from(text);
+    const { bytes } = this.#inspector.inspect(body, 'post');
+    body.write(toHex(bytes.subarray(88, 120)), 9, 'latin1');
+    return body;
+  }
+
   /** A Manifest and the id that it founds: `members` may write notes. */
   manifest(owner: Author, members: readonly Author[], nonce: string, exp: number, bundle = {}): { enclave: string; text: string } {
     const init = [

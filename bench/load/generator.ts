@@ -28,7 +28,7 @@ export interface LoadResult {
 
 process.once('message', (job: LoadJob) => {
   run(job).then(
-    (result) => process.send?.(result, undefined, undefined, () => process.disconnect()),
+    (result) => void process.send?.(result, undefined, undefined, () => process.disconnect?.()),
     (error: unknown) => {
       process.stderr.write(`${String(error)}\n`);
       process.exit(1);

@@ -20,7 +20,7 @@ export class HttpLane {
 
   constructor(host: string, port: number) {
     this.#socket = connect({ host, port, noDelay: true });
-    this.#socket.on('data', (chunk) => this.#take(chunk));
+    this.#socket.on('data', (chunk) => this.#take(chunk as Buffer));
     this.#socket.on('error', () => this.#end());
     this.#socket.on('close', () => this.#end());
   }

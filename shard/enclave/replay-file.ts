@@ -114,7 +114,8 @@ export async function replayFile(
     const code = kernel.fold(ic, item.timestamp, item.sequencer, item.seqSig, extra);
     if (code !== 0) throw new InvalidSnapshot(item.seq, `the event is refused: ${errorOf(code).code}`);
     if (commit.typeNumber === TYPE_MIGRATE) sequencer = migratedTo(commit.content) ?? sequencer;
-    rememberTarget(host, known, item, commit);
+    const id = rememberTarget(host, known, item, commit);
+    if ((ic[6] as number) & IC_ERASED) checkErased(item.seq, known.deleted.get(toHex(erasedUpdate && extra ? extra : id)));
     note();
   };
   const flush = async (): Promise<void> => {
@@ -207,10 +208,15 @@ function erasedTarget(item: SnapshotEvent, known: Survey): Uint8Array {
   return Buffer.from((candidates[0] as [string, number])[0], 'hex');
 }
 
-function rememberTarget(host: EnclaveHost, known: Survey, item: SnapshotEvent, commit: ReturnType<typeof readCommitRecord>): void {
+function rememberTarget(host: EnclaveHost, known: Survey, item: SnapshotEvent, commit: ReturnType<typeof readCommitRecord>): Uint8Array {
   const id = eventId(eventHash(commit.hash, commit.sig, item.sequencer, item.seq, item.timestamp), item.seqSig);
-  if (!known.targets.has(toHex(id))) return;
-  host.keep(id, metaOfCommit(commit, item.seq));
+  if (known.targets.has(toHex(id))) host.keep(id, metaOfCommit(commit, item.seq));
+  return id;
+}
+
+/** Content may be missing only where a later Delete of the file took it away. */
+function checkErased(seq: number, deletedAt: number | undefined): void {
+  if (deletedAt === undefined || deletedAt <= seq) throw new InvalidSnapshot(seq, 'the content is missing, but nothing deleted it');
 }
 
 function metaOfCommit(commit: ReturnType<typeof readCommitRecord>, seq: number): Uint8Array {

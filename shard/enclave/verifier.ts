@@ -22,9 +22,12 @@ interface Job {
   done: boolean;
 }
 
+/** Jobs under way in the pool, one per worker: what comes in meanwhile is the next job, so jobs grow with the load. */
+const MAX_JOBS = 2;
+
 /**
- * Checks signatures for all enclaves together: whatever came in during one turn of the event loop is one job of the
- * crypto pool. Jobs are handed on in the order in which they were made, so an author's commits keep their order.
+ * Checks signatures for all enclaves together: whatever came in while earlier jobs were busy is one job of the crypto
+ * pool. Jobs are handed on in the order in which they were made, so an author's commits keep their order.
  */
 export class Verifier {
   readonly #pool: CryptoPool;
@@ -33,6 +36,7 @@ export class Verifier {
   #open: Job | null = null;
   #inputs = new Uint8Array(64 * JOB);
   #waiting = 0;
+  #running = 0;
 
   /** `prefetch` loads what an Update or Delete refers to, so that the kernel's question is answered synchronously. */
   constructor(pool: CryptoPool, prefetch: (commit: PendingCommit, target: Target) => Promise<void>) {
@@ -51,7 +55,7 @@ export class Verifier {
       job = { commits: [], targets: [], results: null, fetching: 0, done: false };
       this.#open = job;
       this.#jobs.push(job);
-      setImmediate(() => this.#send());
+      if (this.#running < MAX_JOBS) setImmediate(() => this.#send());
     }
     this.#waiting++;
     job.commits.push(commit);
@@ -59,8 +63,10 @@ export class Verifier {
   }
 
   #send(): void {
-    const job = this.#open as Job;
+    const job = this.#open;
+    if (!job || this.#running >= MAX_JOBS) return;
     this.#open = null;
+    this.#running++;
     const { commits } = job;
     const need = commits.length * JOB;
     if (this.#inputs.length < need) this.#inputs = new Uint8Array(need * 2);
@@ -74,6 +80,8 @@ export class Verifier {
       if (type === TYPE_UPDATE || type === TYPE_DELETE) this.#fetch(job, i);
     }
     this.#pool.verify(inputs.subarray(0, need), commits.length, (results) => {
+      this.#running--;
+      this.#send();
       job.results = results ?? new Uint8Array(commits.length);
       this.#finish(job);
     });
