@@ -1,0 +1,52 @@
+import { crash } from './crash.ts';
+import { Random } from './random.ts';
+import { inFolder, type Scenario, Skipped } from './scenario.ts';
+import { Tally } from './tally.ts';
+
+export const SCENARIOS = { crash } as const satisfies Record<string, Scenario>;
+export type ScenarioName = keyof typeof SCENARIOS;
+
+/** One dozen, over and over: every twelve runs hold each scenario. */
+const DOZEN: readonly ScenarioName[] = ['crash'];
+
+export interface Report {
+  readonly runs: number;
+  readonly seed: string;
+  readonly violations: readonly string[];
+  readonly skipped: readonly string[];
+  readonly tally: Tally;
+}
+
+export interface RunAllOptions {
+  readonly runs: number;
+  readonly seed: string;
+  readonly scenario?: ScenarioName | undefined;
+  readonly print: (line: string) => void;
+}
+
+/** Runs seeded scenarios one after the other. A violation names its run: `--scenario X --seed S/i` is that run alone. */
+export async function runAll({ runs, seed, scenario, print }: RunAllOptions): Promise<Report> {
+  const tally = new Tally();
+  const violations: string[] = [];
+  const skipped: string[] = [];
+  for (let i = 0; i < runs; i++) {
+    const name = scenario ?? (DOZEN[i % DOZEN.length] as ScenarioName);
+    const own = runs === 1 ? seed : `${seed}/${i}`;
+    const started = performance.now();
+    const context = { random: new Random(own), tally };
+    let result = 'ok';
+    try {
+      const found = await inFolder((folder) => SCENARIOS[name]({ ...context, folder }));
+      violations.push(...found.map((violation) => `${name} ${own}: ${violation}`));
+      if (found.length > 0) result = `${found.length} violations`;
+      tally.add(`runs of ${name}`);
+    } catch (error) {
+      if (!(error instanceof Skipped)) throw error;
+      skipped.push(`${name}: ${error.message}`);
+      result = `skipped: ${error.message}`;
+    }
+    print(`run ${i + 1}/${runs} ${name} --seed ${own}: ${result} (${((performance.now() - started) / 1000).toFixed(1)} s)`);
+    for (const violation of violations.filter((one) => one.startsWith(`${name} ${own}: `))) print(`  ${violation}`);
+  }
+  return { runs, seed, violations, skipped, tally };
+}
