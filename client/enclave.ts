@@ -85,8 +85,7 @@ export class Enclave {
   /** Events that match, each checked; with `proveStatus` also whether they were updated or deleted. */
   async query(filter?: Filter, options: QueryOptions = {}): Promise<EncEvent[]> {
     const events = await query(this.talk, filter, options);
-    if (options.proveStatus) await proveStatus(this.talk, this.proofs, events);
-    return events;
+    return options.proveStatus ? proveStatus(this.talk, this.proofs, events) : events;
   }
 
   pull(options?: PullOptions): AsyncGenerator<EncEvent, void, undefined> {

@@ -9,26 +9,39 @@ const DELETED = '0'.repeat(64);
 
 /**
  * Holds the `status` of content events against the state tree, and, for changes that no closed bundle covers yet,
- * against the Update and Delete events themselves. Throws NodeLied for a status that is wrong or can't be proved.
+ * against the Update and Delete events themselves. An event that was changed since the query is read again. Returns the
+ * events; throws NodeLied for a status that is wrong or can't be proved.
  */
-export async function proveStatus(talk: Conversation, proofs: Proofs, events: readonly EncEvent[]): Promise<void> {
+export async function proveStatus(talk: Conversation, proofs: Proofs, events: readonly EncEvent[]): Promise<EncEvent[]> {
   const contents = events.filter((event) => !isPredefined(event.type));
-  if (contents.length === 0) return;
+  if (contents.length === 0) return [...events];
   const { ts } = await proofs.sth();
   const proved = ts === 0 ? [] : await proofs.stateBatch(contents.map((event) => ({ event: event.id })));
-  const asOf = proved[0]?.asOf ?? -1;
   const unproved = new Map<string, EncEvent>();
-  for (const [i, event] of contents.entries()) {
+  const fresh = new Map<string, EncEvent>();
+  for (const [i, shown] of contents.entries()) {
     const value = proved[i]?.value ?? null;
     const status = value === null ? undefined : value === DELETED ? 'deleted' : 'updated';
-    if (status === event.status) continue;
-    const later = status !== 'deleted' && event.status !== undefined;
-    told('Query', { event, proof: proved[i] }, () =>
-      claim(later, `event ${event.seq} is shown ${event.status ?? 'as unchanged'}, but the state tree says that it is ${status}`),
-    );
-    unproved.set(event.id, event);
+    let event = shown;
+    if (!isAtLeast(event.status, status)) {
+      const [again] = await query(talk, { id: event.id });
+      told('Query', { shown, again, proof: proved[i] }, () =>
+        claim(again && isAtLeast(again.status, status), `event ${event.seq} is shown ${event.status ?? 'as unchanged'}, but the state tree says that it is ${status}`),
+      );
+      event = again as EncEvent;
+      fresh.set(event.id, event);
+    }
+    if (event.status !== status) unproved.set(event.id, event);
   }
-  if (unproved.size > 0) await fromOpenEvents(talk, asOf, unproved);
+  if (unproved.size > 0) await fromOpenEvents(talk, proved[0]?.asOf ?? -1, unproved);
+  return events.map((event) => fresh.get(event.id) ?? event);
+}
+
+const ORDER = [undefined, 'updated', 'deleted'];
+
+/** A status only ever goes forward: what is shown may be ahead of the last closed bundle, not behind it. */
+function isAtLeast(shown: EncEvent['status'], proved: EncEvent['status']): boolean {
+  return ORDER.indexOf(shown) >= ORDER.indexOf(proved);
 }
 
 /** Changes after the last closed bundle: shown by the events that make them. */

@@ -54,10 +54,12 @@ export async function* pull(talk: Conversation, options: PullOptions = {}): Asyn
   const limit = options.pageSize ?? MAX_LIMIT;
   let after = options.afterSeq ?? -1;
   let last: EncEvent | undefined;
+  let head = -1;
   let pause: number = FOLLOW.first;
   for (;;) {
-    const page = await pullPage(talk, after, limit, options, last);
-    options.onHead?.(page.head);
+    const page = await pullPage(talk, after, limit, options, { last, head });
+    head = page.head;
+    options.onHead?.(head);
     yield* page.events;
     last = page.events.at(-1) ?? last;
     // The cursor moves only to what was seen: a head that is a lie must not make us skip events.
@@ -69,15 +71,15 @@ export async function* pull(talk: Conversation, options: PullOptions = {}): Asyn
   }
 }
 
-async function pullPage(talk: Conversation, after: number, limit: number, options: PullOptions, last?: EncEvent): Promise<{ events: EncEvent[]; head: number }> {
+async function pullPage(talk: Conversation, after: number, limit: number, options: PullOptions, before: { last?: EncEvent | undefined; head: number }): Promise<{ events: EncEvent[]; head: number }> {
   const answer = await talk.askAs('/', { type: 'Pull', after_seq: after, limit }, options.signal);
   const page = told('Pull', answer, () => {
     const { events, head } = shaped<{ events: unknown[]; head: number }>(answer, 'the answer', { type: is('Response'), events: Array.isArray, head: isSeq });
     const checked = checkPage(talk, events, parseFilter(toJson({ seq: { start_after: after }, limit })) as ParsedFilter);
     const first = checked[0];
-    claim(!last || !first || first.timestamp >= last.timestamp, 'the time goes back from one page to the next');
-    const known = talk.trust.head?.seq ?? -1;
-    claim(head >= known, `the head is ${head}, but event ${known} has been shown before`);
+    claim(!before.last || !first || first.timestamp >= before.last.timestamp, 'the time goes back from one page to the next');
+    const known = Math.max(before.head, talk.trust.head?.seq ?? -1);
+    claim(head >= known, `the head is ${head}, but it was ${known} before`);
     claim((checked.at(-1)?.seq ?? -1) <= head, 'an event is beyond the head');
     if (options.complete) {
       checked.forEach((event, i) => claim(event.seq === after + 1 + i, `event ${after + 1 + i} is missing`));
