@@ -1,0 +1,4 @@
+import { body } from './body.ts';
+import type { FuzzTarget } from './target.ts';
+
+export const TARGETS: Readonly<Record<string, FuzzTarget>> = { body };
