@@ -1,4 +1,4 @@
-import { compareBytes, concat, fromUtf8, utf8, viewOf } from './bytes.ts';
+import { compareBytes, fromUtf8, join, utf8, viewOf } from './bytes.ts';
 import { isArray, isObject, type Json } from './json.ts';
 
 /** What hash pre-images are made of: JSON values and byte strings (PROTOCOL §2). */
@@ -22,7 +22,7 @@ const NULL = 0xf6;
 export function encodeCbor(value: Cbor): Uint8Array {
   const parts: Uint8Array[] = [];
   write(value, parts);
-  return concat(...parts);
+  return join(parts);
 }
 
 function write(value: Cbor, parts: Uint8Array[]): void {

@@ -1,4 +1,4 @@
-import { concat, equalBytes, utf8 } from './bytes.ts';
+import { equalBytes, join, utf8 } from './bytes.ts';
 import { type Commit, commitHashOf, contentHashOf, parseCommit } from './commit.ts';
 import { type ErrorCode, errorNumber } from './errors.ts';
 import { enclaveId, keySeed } from './hash.ts';
@@ -58,7 +58,7 @@ export function inspectBody(
   if (isArray(value)) {
     if (value.length > limits.maxArray) return refuse('too_large');
     const records = value.map((item, i) => inspectCommit(item, parsed.elements[i] as Span, path, limits));
-    return { kind: 'array', code: 0, bytes: concat(...records), count: records.length };
+    return { kind: 'array', code: 0, bytes: join(records), count: records.length };
   }
   if (!isObject(value)) return refuse('invalid_commit');
   if (value.has('exp')) return { kind: 'commit', code: 0, bytes: inspectCommit(value, parsed, path, limits), count: 1 };

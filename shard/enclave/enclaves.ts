@@ -17,6 +17,8 @@ const MAX_OPENING_WAITERS = 8192;
 /** How often sleeping enclaves with a due bundle are looked for, and how many are woken at once. */
 const DUE_EVERY_MS = 500;
 const DUE_AT_ONCE = 64;
+/** Regressed enclaves that are remembered as told of. */
+const MAX_REPORTED = 10_000;
 /** How often idle enclaves are looked for. */
 const SWEEP_EVERY_MS = 5000;
 
@@ -49,6 +51,8 @@ export class Enclaves {
   /** by raw id (latin1), least recently used first */
   readonly #active = new Map<string, EnclaveActor>();
   readonly #opening = new Map<string, Opened[]>();
+  /** regressed enclaves that the log has told of: once each, however often clients ask */
+  readonly #reported = new Set<string>();
   readonly #timers: NodeJS.Timeout[];
   #closed = false;
 
@@ -186,6 +190,9 @@ export class Enclaves {
 
   #regressed(key: LogKey, why: string): number {
     this.#m.metrics?.regressed.inc();
+    const name = nameOf(key.enclave);
+    if (this.#reported.has(name)) return REGRESSED;
+    if (this.#reported.size < MAX_REPORTED) this.#reported.add(name);
     this.#m.warn({ enclave: Buffer.from(key.enclave).toString('hex'), why }, 'enclave regressed: `enc admin recover` puts it back from a copy');
     return REGRESSED;
   }

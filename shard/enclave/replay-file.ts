@@ -7,7 +7,7 @@ import { readCommitRecord } from '../../protocol/records.ts';
 import type { CryptoPool, Secp256k1 } from '../crypto/crypto.ts';
 import type { EnclaveHost } from './enclave-host.ts';
 import { sameBytes, sameHead } from './in-flight.ts';
-import { type SnapshotEnd, type SnapshotEvent, type SnapshotItem, readSnapshot } from './snapshot-file.ts';
+import { type SnapshotEnd, type SnapshotEvent, type SnapshotItem } from './snapshot-file.ts';
 
 /** Events whose signatures are checked together. */
 const CHUNK = 256;
@@ -35,6 +35,8 @@ export interface Survey {
   readonly targets: ReadonlySet<string>;
   /** seq of the Delete of each deleted event, by id in hex */
   readonly deleted: ReadonlyMap<string, number>;
+  /** t of the last closing, the Manifest's timestamp before the first */
+  readonly lastClosing: number;
   /** key seed and author of the Manifest */
   readonly seed: Uint8Array | null;
   readonly creator: Uint8Array | null;
@@ -44,8 +46,11 @@ export interface Survey {
   readonly named: Uint8Array | null;
 }
 
+/** Something that can be read more than once. */
+export type Source = () => AsyncGenerator<SnapshotItem>;
+
 /** First pass: shapes, order, sums; nothing is verified yet. Throws InvalidSnapshot. */
-export async function survey(path: string, enclave: Uint8Array, inspector: Inspector): Promise<Survey> {
+export async function survey(source: Source, enclave: Uint8Array, inspector: Inspector): Promise<Survey> {
   const targets = new Set<string>();
   const deleted = new Map<string, number>();
   let seed: Uint8Array | null = null;
@@ -54,10 +59,12 @@ export async function survey(path: string, enclave: Uint8Array, inspector: Inspe
   let first: Uint8Array | null = null;
   let last: Uint8Array | null = null;
   let next = 0;
+  let lastClosing = 0;
   let end: SnapshotEnd | null = null;
-  for await (const item of items(path, () => next)) {
+  for await (const item of items(source, () => next)) {
     if (item.kind === 'header' && !sameBytes(item.enclave, enclave)) throw new InvalidSnapshot(0, 'a snapshot of another enclave');
     if (item.kind === 'end') end = item;
+    if (item.kind === 'closing') lastClosing = item.t;
     if (item.kind !== 'event') continue;
     if (item.seq !== next) throw new InvalidSnapshot(next, 'a seq is missing');
     const commit = inspected(item, inspector);
@@ -71,13 +78,14 @@ export async function survey(path: string, enclave: Uint8Array, inspector: Inspe
       targets.add(target);
       if (commit.typeNumber === TYPE_DELETE) deleted.set(target, item.seq);
     }
+    if (item.seq === 0) lastClosing = item.timestamp;
     first ??= item.sequencer;
     last = item.sequencer;
     next++;
   }
   if (!end || !first || !last) throw new InvalidSnapshot(next, 'there is nothing in it');
   if (!end.intact) throw new InvalidSnapshot(next, 'the sum of the file is wrong');
-  return { enclave, end, targets, deleted, seed, creator, firstSequencer: first, lastSequencer: last, named };
+  return { enclave, lastClosing, end, targets, deleted, seed, creator, firstSequencer: first, lastSequencer: last, named };
 }
 
 export interface ReplayModules {
@@ -89,13 +97,14 @@ export interface ReplayModules {
 /**
  * Replays a file into an empty kernel. With `verify`, every signature is checked, the sequencer changes only through
  * Migrate, and the tree head must be that of the kernel. `watermark`: the head that the file must pass through.
- * `onBatch` gets what was folded, in pieces. Throws InvalidSnapshot naming the first bad seq.
+ * `treeHead`: signature of the last tree head, if the file has none. `onBatch` gets what was folded, in pieces. Throws InvalidSnapshot naming the first bad seq.
  */
 export async function replayFile(
-  path: string, known: Survey, kernel: Kernel, host: EnclaveHost, m: ReplayModules,
-  options: { verify: boolean; watermark: Head | null; onBatch: (batch: SealedBatch) => Promise<void> },
+  source: Source, known: Survey, kernel: Kernel, host: EnclaveHost, m: ReplayModules,
+  options: { verify: boolean; watermark: Head | null; treeHead: Uint8Array | null; onBatch: (batch: SealedBatch) => Promise<void> },
 ): Promise<{ contained: boolean }> {
   const { watermark } = options;
+  const treeHead = known.end.sig ?? options.treeHead;
   let contained = watermark === null;
   let sequencer = known.firstSequencer;
   let openFirst = 0;
@@ -110,7 +119,7 @@ export async function replayFile(
     const commit = readCommitRecord(ic);
     if (!sameBytes(item.sequencer, sequencer)) throw new InvalidSnapshot(item.seq, 'the sequencer changes without a Migrate');
     const erasedUpdate = commit.typeNumber === TYPE_UPDATE && ((ic[6] as number) & IC_ERASED) !== 0;
-    const extra = item.seq === 0 && known.end.ts === 0 ? known.end.sig : erasedUpdate ? erasedTarget(item, known) : undefined;
+    const extra = item.seq === 0 && known.end.ts === 0 ? (treeHead ?? undefined) : erasedUpdate ? erasedTarget(item, known) : undefined;
     const code = kernel.fold(ic, item.timestamp, item.sequencer, item.seqSig, extra);
     if (code !== 0) throw new InvalidSnapshot(item.seq, `the event is refused: ${errorOf(code).code}`);
     if (commit.typeNumber === TYPE_MIGRATE) sequencer = migratedTo(commit.content) ?? sequencer;
@@ -128,7 +137,7 @@ export async function replayFile(
         throw new InvalidSnapshot(item.firstSeq, 'a bundle does not end where its events end');
       }
       const isLast = item.index === known.end.ts - 1;
-      const code = kernel.foldClosing(item.t, isLast ? known.end.sig : new Uint8Array(64));
+      const code = kernel.foldClosing(item.t, (isLast && treeHead) || new Uint8Array(64));
       if (code !== 0) throw new InvalidSnapshot(item.firstSeq, `a bundle cannot be closed: ${errorOf(code).code}`);
       openFirst = head.seq + 1;
       note();
@@ -140,7 +149,7 @@ export async function replayFile(
     const rest = kernel.takeFolded();
     if (rest.events + rest.closings > 0) await options.onBatch(rest);
   };
-  for await (const item of items(path, () => kernel.head().seq + 1)) {
+  for await (const item of items(source, () => kernel.head().seq + 1)) {
     if (item.kind === 'header' || item.kind === 'end') continue;
     chunk.push(item);
     if (item.kind === 'event') events++;
@@ -149,15 +158,17 @@ export async function replayFile(
   await flush();
   const { end } = known;
   const head = kernel.head();
-  if (options.verify && (end.ts !== head.bundles || !sameBytes(end.r, head.ctRoot) || !signedTreeHead(end, known, known.enclave, m.secp))) {
+  const { r, sig } = end;
+  const proven = r !== null && sig !== null && sameBytes(r, head.ctRoot) && signedTreeHead(end, r, sig, known, m.secp);
+  if (end.ts !== head.bundles || (options.verify && sig !== null && !proven)) {
     throw new InvalidSnapshot(head.seq + 1, 'the tree head does not belong to these events');
   }
   return { contained };
 }
 
-async function* items(path: string, seq: () => number): AsyncGenerator<SnapshotItem> {
+async function* items(source: Source, seq: () => number): AsyncGenerator<SnapshotItem> {
   try {
-    yield* readSnapshot(path);
+    yield* source();
   } catch (error) {
     if (error instanceof InvalidSnapshot) throw error;
     throw new InvalidSnapshot(seq(), error instanceof Error ? error.message : 'unreadable');
@@ -195,9 +206,9 @@ async function verifyChunk(chunk: readonly SnapshotItem[], m: ReplayModules): Pr
 }
 
 /** Signed by whoever was sequencer at the last closing: the current one, or the one before a Migrate that nothing followed. */
-function signedTreeHead(end: SnapshotEnd, known: Survey, enclave: Uint8Array, secp: Secp256k1): boolean {
+function signedTreeHead(end: SnapshotEnd, r: Uint8Array, sig: Uint8Array, known: Survey, secp: Secp256k1): boolean {
   if (!sameBytes(end.sequencer, known.lastSequencer)) return false;
-  return secp.verifySchnorr(end.sequencer, sthMessage(enclave, end.t, end.ts, end.r), end.sig);
+  return secp.verifySchnorr(end.sequencer, sthMessage(known.enclave, end.t, end.ts, r), sig);
 }
 
 /** An erased Update does not say what it updated; if only one deleted event can be meant, that one. */

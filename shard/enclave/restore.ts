@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import type { Readable } from 'node:stream';
 import type { Head, Kernel, SealedBatch } from '../../kernel/kernel.ts';
 import { errorNumber } from '../../protocol/errors.ts';
+import { sthMessage } from '../../protocol/hash.ts';
 import { toHex } from '../../protocol/hex.ts';
 import type { Epoch, LogKey } from '../log/enclave-log.ts';
 import type { Signer } from '../signer/signer.ts';
@@ -15,13 +16,15 @@ import type { Enclaves } from './enclaves.ts';
 import { emptyHead, type HydrateModules } from './hydrate.ts';
 import { sameBytes } from './in-flight.ts';
 import { type Answer, failed } from './reads.ts';
-import { InvalidSnapshot, replayFile, type Survey, survey } from './replay-file.ts';
-import { spool } from './snapshot-file.ts';
+import { readEventLines } from './event-lines.ts';
+import { InvalidSnapshot, replayFile, type Source, type Survey, survey } from './replay-file.ts';
+import { beginsWithBrace, readSnapshot, spool } from './snapshot-file.ts';
 
 const INVALID_SNAPSHOT = errorNumber('invalid_snapshot');
 const ENCLAVE_EXISTS = errorNumber('enclave_exists');
 const NOT_FOUND = errorNumber('enclave_not_found');
 const REGRESSED = errorNumber('enclave_regressed');
+const READ_ONLY = errorNumber('enclave_read_only');
 const UNAVAILABLE = errorNumber('unavailable');
 
 export interface RestoreModules extends HydrateModules {
@@ -36,7 +39,7 @@ export interface RestoreModules extends HydrateModules {
 
 /**
  * Brings enclaves in from `.enc` files (PROTOCOL §10): `restore` one that is not here, `recover` one whose log lost
- * released events. A file is replayed twice: once to verify all of it, and only then into the log. The guard's row is
+ * released events (also from events that a client has pulled, see event-lines.ts). A file is replayed twice: once to verify all of it, and only then into the log. The guard's row is
  * made or moved last, so a crash on the way leaves an enclave that does not open and can be brought in again.
  */
 export class Restore {
@@ -49,30 +52,32 @@ export class Restore {
 
   /** `expected`: the sequencer that the caller trusts, null if none was named. */
   restore(enclave: Uint8Array, body: Readable, expected: Uint8Array | null): Promise<Answer> {
-    return this.#once(enclave, body, async (path) => {
+    return this.#once(enclave, body, async (open) => {
       const row = await this.#m.guard.read({ enclave, lane: 0 });
       const head = await this.#m.log.head({ enclave, lane: 0 });
       if (row && head && head.seq >= 0) return failed(ENCLAVE_EXISTS);
-      const known = await survey(path, enclave, this.#m.inspector);
+      const source = open(row?.bundles ?? 0);
+      const known = await survey(source, enclave, this.#m.inspector);
+      if (known.end.sig === null) throw new InvalidSnapshot(0, 'events alone can only recover what was here before');
       if (!row && !this.#trusted(enclave, known, expected)) {
         throw new InvalidSnapshot(0, 'name the sequencer that you expect in X-Enc-Sequencer: the file brings its own');
       }
-      return this.#place(enclave, path, known, row);
+      return this.#place(enclave, source, known, row);
     });
   }
 
   /** Only for an enclave that does not open: the file must contain everything that was released. */
   recover(enclave: Uint8Array, body: Readable): Promise<Answer> {
-    return this.#once(enclave, body, async (path) => {
+    return this.#once(enclave, body, async (open) => {
       const row = await this.#m.guard.read({ enclave, lane: 0 });
       if (!row) return failed(NOT_FOUND);
-      const open = await this.#m.enclaves.actor(enclave);
-      if (open instanceof EnclaveActor) return failed(ENCLAVE_EXISTS);
-      return this.#place(enclave, path, await survey(path, enclave, this.#m.inspector), row);
+      if ((await this.#m.enclaves.actor(enclave)) instanceof EnclaveActor) return failed(ENCLAVE_EXISTS);
+      const source = open(row.bundles);
+      return this.#place(enclave, source, await survey(source, enclave, this.#m.inspector), row);
     });
   }
 
-  async #once(enclave: Uint8Array, body: Readable, work: (path: string) => Promise<Answer>): Promise<Answer> {
+  async #once(enclave: Uint8Array, body: Readable, work: (source: (bundles: number) => Source) => Promise<Answer>): Promise<Answer> {
     const name = toHex(enclave);
     if (this.#busy.has(name)) return failed(UNAVAILABLE);
     this.#busy.add(name);
@@ -80,7 +85,8 @@ export class Restore {
     const path = join(this.#m.tmp, `${randomUUID()}.enc`);
     try {
       await spool(body, path);
-      return await work(path);
+      const isText = await beginsWithBrace(path);
+      return await work((bundles) => () => (isText ? readEventLines(path, { bundles }) : readSnapshot(path)));
     } catch (error) {
       if (error instanceof InvalidSnapshot) {
         this.#m.warn({ enclave: name, seq: error.seq, why: error.message }, 'a snapshot was refused');
@@ -104,14 +110,18 @@ export class Restore {
     return known.seed !== null && this.#m.signer.recognise(known.seed, firstSequencer) !== null;
   }
 
-  async #place(enclave: Uint8Array, path: string, known: Survey, row: Head | null): Promise<Answer> {
+  async #place(enclave: Uint8Array, source: Source, known: Survey, row: Head | null): Promise<Answer> {
     const key: LogKey = { enclave, lane: 0 };
     const [verified, host] = this.#kernel(enclave);
-    const { contained } = await replayFile(path, known, verified, host, this.#m, { verify: true, watermark: row, onBatch: async () => {} });
+    const { contained } = await replayFile(source, known, verified, host, this.#m, {
+      verify: true, watermark: row, treeHead: null, onBatch: async () => {},
+    });
     if (!contained) return failed(REGRESSED);
     const final = verified.head();
     await this.#keepKey(enclave, known);
-    await this.#store(key, path, known, row, final);
+    const treeHead = known.end.sig ?? this.#signTreeHead(enclave, known, final);
+    if (!treeHead) return failed(READ_ONLY);
+    await this.#store(key, source, known, row, final, treeHead);
     if (row === null) {
       if (!(await this.#m.guard.create(key, final))) return failed(UNAVAILABLE);
     }
@@ -121,7 +131,7 @@ export class Restore {
     return { code: 0, body: Buffer.from(body) };
   }
 
-  async #store(key: LogKey, path: string, known: Survey, row: Head | null, final: Head): Promise<void> {
+  async #store(key: LogKey, source: Source, known: Survey, row: Head | null, final: Head, treeHead: Uint8Array): Promise<void> {
     const opened = await this.#m.log.open(key, this.#m.owner);
     const empty = emptyHead(key.enclave);
     if (opened.head.seq >= 0 || opened.head.bundles > 0) {
@@ -130,14 +140,21 @@ export class Restore {
     }
     const [kernel, host] = this.#kernel(key.enclave);
     let from = empty;
-    await replayFile(path, known, kernel, host, this.#m, {
-      verify: false, watermark: row,
+    await replayFile(source, known, kernel, host, this.#m, {
+      verify: false, watermark: row, treeHead,
       onBatch: async (batch) => {
         await this.#append(key, opened.epoch, from, batch, kernel.dueAt);
         from = batch.head;
       },
     });
     if (from.seq !== final.seq || from.bundles !== final.bundles) throw new Error('the file changed while it was read');
+  }
+
+  /** Events come without a tree head: the same tree, signed once more. Null if the key is not held here. */
+  #signTreeHead(enclave: Uint8Array, known: Survey, final: Head): Uint8Array | null {
+    const key = this.#m.signer.lookup(enclave)?.key;
+    if (!key || !sameBytes(key.public, known.lastSequencer)) return null;
+    return key.sign(sthMessage(enclave, known.lastClosing, final.bundles, final.ctRoot));
   }
 
   #append(key: LogKey, epoch: Epoch, expected: Head, batch: SealedBatch, dueAt: number): Promise<void> {

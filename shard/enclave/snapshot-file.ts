@@ -1,5 +1,6 @@
 import { createHash } from 'node:crypto';
 import { createReadStream, createWriteStream } from 'node:fs';
+import { open } from 'node:fs/promises';
 import type { Readable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 import { decodeFirst } from 'cborg';
@@ -40,9 +41,10 @@ export interface SnapshotEnd {
   readonly kind: 'end';
   readonly t: number;
   readonly ts: number;
-  readonly r: Uint8Array;
+  /** null, both: there is no tree head (event-lines.ts) */
+  readonly r: Uint8Array | null;
   readonly sequencer: Uint8Array;
-  readonly sig: Uint8Array;
+  readonly sig: Uint8Array | null;
   /** the file's own sum is right */
   readonly intact: boolean;
 }
@@ -55,6 +57,17 @@ export class SnapshotBroken extends Error {}
 /** Puts a body into a file, so that it can be read more than once with bounded memory. */
 export async function spool(source: Readable, path: string): Promise<void> {
   await pipeline(source, createWriteStream(path, { flags: 'wx', mode: 0o600 }));
+}
+
+/** Events as JSON lines begin with a brace, a CBOR sequence with a map. */
+export async function beginsWithBrace(path: string): Promise<boolean> {
+  const file = await open(path);
+  try {
+    const { buffer, bytesRead } = await file.read(Buffer.alloc(1), 0, 1, 0);
+    return bytesRead === 1 && buffer[0] === 0x7b;
+  } finally {
+    await file.close();
+  }
 }
 
 /** Reads a spooled `.enc` file (PROTOCOL §10) item by item. Throws SnapshotBroken on whatever is not one. */
