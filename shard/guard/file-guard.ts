@@ -1,9 +1,17 @@
+import { mkdirSync } from 'node:fs';
 import { Worker } from 'node:worker_threads';
 import type { Head } from '../../kernel/kernel.ts';
 import type { LogKey } from '../log/enclave-log.ts';
 import { writeHead } from '../log/head-bytes.ts';
 import { GuardUnavailable } from './guard-errors.ts';
-import { type FromGuardWriter, GUARD_CALL, GUARD_RESULTS, GUARD_UNKNOWN, type GuardResult, type ToGuardWriter } from './guard-messages.ts';
+import {
+  type FromGuardWriter,
+  GUARD_CALL,
+  GUARD_RESULTS,
+  GUARD_UNKNOWN,
+  type GuardResult,
+  type ToGuardWriter,
+} from './guard-messages.ts';
 import { decodeWatermark, type GuardStore, guardId, openGuardStore } from './guard-store.ts';
 import type { Advance, ReleaseGuard } from './release-guard.ts';
 
@@ -18,6 +26,7 @@ export interface FileGuardOptions {
 
 /** Opens the guard, or makes a new one with a new random id. Rejects with a sentence if the folder can't be used. */
 export async function openFileGuard(options: FileGuardOptions): Promise<ReleaseGuard> {
+  mkdirSync(options.folder, { recursive: true, mode: 0o700 });
   const worker = new Worker(new URL('./guard-writer.ts', import.meta.url), { workerData: options.folder });
   await new Promise<void>((resolve, reject) => {
     worker.once('error', reject);
@@ -138,7 +147,7 @@ class FileGuard implements ReleaseGuard {
     if (sent === null) return;
     // The next group is on its way before the callbacks of this one run.
     if (this.#queue.length > 0) this.#send();
-    sent.forEach((call, i) => call.done(GUARD_RESULTS[codes[i] ?? GUARD_UNKNOWN] ?? 'unknown'));
+    for (const [i, call] of sent.entries()) call.done(GUARD_RESULTS[codes[i] ?? GUARD_UNKNOWN] ?? 'unknown');
     if (this.#closing !== null && this.#sent === null) this.#sayClose();
   }
 

@@ -17,7 +17,13 @@ export interface GuardStore {
 export const WATERMARK_ROW = 8 + HEAD_BYTES;
 
 export function openGuardStore(folder: string): GuardStore {
-  const root = open<Buffer, Buffer>({ path: folder, encoding: 'binary', keyEncoding: 'binary', overlappingSync: false, noSubdir: false });
+  const root = open<Buffer, Buffer>({
+    path: folder,
+    encoding: 'binary',
+    keyEncoding: 'binary',
+    overlappingSync: false,
+    noSubdir: false,
+  });
   return {
     root,
     meta: root.openDB<Buffer, Buffer>({ name: 'meta', encoding: 'binary', keyEncoding: 'binary' }),
@@ -36,9 +42,12 @@ export function encodeWatermark(key: Uint8Array, head: Buffer): Buffer {
 /** The 80 bytes of the head; throws GuardDamaged. */
 export function checkWatermark(key: Uint8Array, row: Buffer): Buffer {
   if (row.length !== WATERMARK_ROW || crc32(row.subarray(8), crc32(key)) !== row.readUInt32LE(4)) {
-    throw new GuardDamaged(`The watermark of enclave ${Buffer.from(key.subarray(0, 32)).toString('hex')} is damaged: restore the guard, or adopt another.`);
+    throw new GuardDamaged(
+      `The watermark of enclave ${Buffer.from(key.subarray(0, 32)).toString('hex')} is damaged: restore the guard, or adopt another.`,
+    );
   }
-  if (row.readUInt16LE(0) > FORMAT_VERSION) throw new GuardDamaged('This watermark was written by a newer version of the node: start that version.');
+  if (row.readUInt16LE(0) > FORMAT_VERSION)
+    throw new GuardDamaged('This watermark was written by a newer version of the node: start that version.');
   return row.subarray(8);
 }
 
@@ -59,7 +68,8 @@ const ID = Buffer.from('id');
 export function claimGuard(store: GuardStore, fresh: Buffer): void {
   const version = store.meta.getBinary(FORMAT);
   if (version === undefined) {
-    for (const _ of store.watermarks.getKeys({ limit: 1 })) throw new GuardDamaged('The guard folder has watermarks but no format row: restore it.');
+    for (const _ of store.watermarks.getKeys({ limit: 1 }))
+      throw new GuardDamaged('The guard folder has watermarks but no format row: restore it.');
     store.meta.putSync(FORMAT, Buffer.from([FORMAT_VERSION & 255, FORMAT_VERSION >> 8]));
     const row = Buffer.alloc(20);
     row.set(fresh, 0);
@@ -69,13 +79,16 @@ export function claimGuard(store: GuardStore, fresh: Buffer): void {
   }
   if (version.length !== 2) throw new GuardDamaged('The guard folder has a damaged format row: restore it.');
   if (version.readUInt16LE(0) > FORMAT_VERSION) {
-    throw new GuardDamaged(`The guard folder has format ${version.readUInt16LE(0)}, this version of the node reads up to ${FORMAT_VERSION}: start the newer version.`);
+    throw new GuardDamaged(
+      `The guard folder has format ${version.readUInt16LE(0)}, this version of the node reads up to ${FORMAT_VERSION}: start the newer version.`,
+    );
   }
 }
 
 /** The store's id; throws GuardDamaged. */
 export function guardId(store: GuardStore): Uint8Array {
   const row = store.meta.getBinary(ID);
-  if (row === undefined || row.length !== 20 || crc32(row.subarray(0, 16)) !== row.readUInt32LE(16)) throw new GuardDamaged('The guard folder has a damaged id: restore it, or adopt another.');
+  if (row === undefined || row.length !== 20 || crc32(row.subarray(0, 16)) !== row.readUInt32LE(16))
+    throw new GuardDamaged('The guard folder has a damaged id: restore it, or adopt another.');
   return new Uint8Array(row.subarray(0, 16));
 }

@@ -1,7 +1,16 @@
-import { parentPort, workerData } from 'node:worker_threads';
 import { randomBytes } from 'node:crypto';
+import { closeSync, fsyncSync, openSync } from 'node:fs';
+import { dirname, resolve } from 'node:path';
+import { parentPort, workerData } from 'node:worker_threads';
+import {
+  type FromGuardWriter,
+  GUARD_CALL,
+  GUARD_OK,
+  GUARD_REFUSED,
+  GUARD_UNKNOWN,
+  type ToGuardWriter,
+} from './guard-messages.ts';
 import { checkWatermark, claimGuard, encodeWatermark, type GuardStore, openGuardStore } from './guard-store.ts';
-import { GUARD_CALL, type FromGuardWriter, GUARD_OK, GUARD_REFUSED, GUARD_UNKNOWN, type ToGuardWriter } from './guard-messages.ts';
 
 /** The thread that writes the guard: one durable transaction for all calls of a group. */
 class GuardWriter {
@@ -11,6 +20,12 @@ class GuardWriter {
   constructor(folder: string) {
     this.#store = openGuardStore(folder);
     this.#store.root.transactionSync(() => claimGuard(this.#store, randomBytes(16)));
+    for (const path of [folder, dirname(resolve(folder))]) {
+      // A synced file without a durable name is lost.
+      const fd = openSync(path, 'r');
+      fsyncSync(fd);
+      closeSync(fd);
+    }
   }
 
   /** Compare-and-set of every call; never throws. */
@@ -19,7 +34,8 @@ class GuardWriter {
     if (this.#dead) return { kind: 'done', codes, error: 'the guard has failed before', fatal: true };
     try {
       this.#store.root.transactionSync(() => {
-        for (let i = 0; i < codes.length; i++) codes[i] = this.#call(packed.subarray(i * GUARD_CALL, (i + 1) * GUARD_CALL));
+        for (let i = 0; i < codes.length; i++)
+          codes[i] = this.#call(packed.subarray(i * GUARD_CALL, (i + 1) * GUARD_CALL));
       });
       return { kind: 'done', codes, error: null, fatal: false };
     } catch (error) {

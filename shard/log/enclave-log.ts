@@ -146,7 +146,15 @@ export interface EnclaveLog {
    *  these batches, in one write under this epoch. `timestamp`: of the last event then. Contents of what goes are erased,
    *  and so are those that Deletes in the batches name. 'fenced' also when the log never had head `keep`; throws when
    *  the batches do not lead from `keep` to `head`. */
-  replaceTail(key: LogKey, epoch: Epoch, keep: Head, batches: readonly Batch[], head: Head, timestamp: number, dueAt: number): Promise<AppendResult>;
+  replaceTail(
+    key: LogKey,
+    epoch: Epoch,
+    keep: Head,
+    batches: readonly Batch[],
+    head: Head,
+    timestamp: number,
+    dueAt: number,
+  ): Promise<AppendResult>;
   /** Event record and content (empty if erased) at `seq`, null behind the head. Views may share a cached batch: don't write. */
   record(key: LogKey, seq: number): Promise<StoredEvent | null>;
   /** The same if it can be had without waiting, else null. */

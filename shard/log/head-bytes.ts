@@ -21,7 +21,12 @@ export function readHead(bytes: Buffer, at: number): Head {
 }
 
 export function sameHead(a: Head, b: Head): boolean {
-  return a.seq === b.seq && a.bundles === b.bundles && Buffer.compare(a.chain, b.chain) === 0 && Buffer.compare(a.ctRoot, b.ctRoot) === 0;
+  return (
+    a.seq === b.seq &&
+    a.bundles === b.bundles &&
+    Buffer.compare(a.chain, b.chain) === 0 &&
+    Buffer.compare(a.ctRoot, b.ctRoot) === 0
+  );
 }
 
 /** The head of a log without events: seq −1, chain = enclave id, no bundle, CT root = sha256(""). */
@@ -29,4 +34,6 @@ export function emptyHead(enclave: Uint8Array): Head {
   return { seq: -1, chain: new Uint8Array(enclave), bundles: 0, ctRoot: EMPTY_ROOT };
 }
 
-const EMPTY_ROOT = new Uint8Array(Buffer.from('e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855', 'hex'));
+const EMPTY_ROOT = new Uint8Array(
+  Buffer.from('e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855', 'hex'),
+);

@@ -9,7 +9,9 @@ export class LogDamaged extends Error {
 
   constructor(key: LogKey | null, seq: number, what: string) {
     const where = key === null ? '' : ` of enclave ${Buffer.from(key.enclave).toString('hex')} lane ${key.lane}`;
-    super(`The ${what}${where}${seq < 0 ? '' : ` at seq ${seq}`} is damaged: recover the enclave from a snapshot or from any client's copy.`);
+    super(
+      `The ${what}${where}${seq < 0 ? '' : ` at seq ${seq}`} is damaged: recover the enclave from a snapshot or from any client's copy.`,
+    );
     this.key = key;
     this.seq = seq;
   }
@@ -26,7 +28,11 @@ export class LogUnavailable extends Error {
   readonly result: 'fenced' | 'unknown';
 
   constructor(result: 'fenced' | 'unknown') {
-    super(result === 'fenced' ? 'Another owner has taken this enclave over.' : 'The outcome of the write is unknown: reopen the enclave.');
+    super(
+      result === 'fenced'
+        ? 'Another owner has taken this enclave over.'
+        : 'The outcome of the write is unknown: reopen the enclave.',
+    );
     this.result = result;
   }
 }

@@ -3,7 +3,23 @@ import { LogUnavailable } from '../../shard/log/log-errors.ts';
 
 /** 'failed': nothing happened. 'persisted': it was carried out, but the caller is told that the outcome is unknown. */
 export type Fault = 'failed' | 'persisted';
-export type FaultyOperation = 'open' | 'append' | 'checkpoint' | 'replaceTail' | 'adoptGuard' | 'read' | 'head' | 'findId' | 'findHash' | 'closing' | 'closingOf' | 'node' | 'record' | 'due' | 'list' | 'seqAtTime';
+export type FaultyOperation =
+  | 'open'
+  | 'append'
+  | 'checkpoint'
+  | 'replaceTail'
+  | 'adoptGuard'
+  | 'read'
+  | 'head'
+  | 'findId'
+  | 'findHash'
+  | 'closing'
+  | 'closingOf'
+  | 'node'
+  | 'record'
+  | 'due'
+  | 'list'
+  | 'seqAtTime';
 
 /** Any log, with faults that a test orders: each fault hits the next call of its operation, once. */
 export class FaultyLog {
@@ -46,7 +62,12 @@ export class FaultyLog {
     return this.#fail(operation, fault, args, call);
   }
 
-  async #fail(operation: FaultyOperation, fault: Fault, args: unknown[], call: (...args: unknown[]) => unknown): Promise<unknown> {
+  async #fail(
+    operation: FaultyOperation,
+    fault: Fault,
+    args: unknown[],
+    call: (...args: unknown[]) => unknown,
+  ): Promise<unknown> {
     if (fault === 'persisted') await call(...args);
     if (operation === 'replaceTail') return 'unknown';
     throw new LogUnavailable('unknown');
@@ -57,4 +78,3 @@ export class FaultyLog {
 export function appended(log: EnclaveLog, append: Omit<Append, 'done'>): Promise<AppendResult> {
   return new Promise((done) => log.append({ ...append, done }));
 }
-

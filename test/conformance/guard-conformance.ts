@@ -11,8 +11,14 @@ export interface GuardBackend {
 }
 
 const key = (n: number, lane = 0): LogKey => ({ enclave: new Uint8Array(32).fill(n), lane });
-const head = (seq: number, mark = 0): Head => ({ seq, chain: new Uint8Array(32).fill(mark), bundles: Math.max(0, seq >> 2), ctRoot: new Uint8Array(32).fill(mark + 1) });
-const advance = (guard: ReleaseGuard, at: LogKey, from: Head, to: Head): Promise<string> => new Promise((done) => guard.advance({ key: at, from, to, done }));
+const head = (seq: number, mark = 0): Head => ({
+  seq,
+  chain: new Uint8Array(32).fill(mark),
+  bundles: Math.max(0, seq >> 2),
+  ctRoot: new Uint8Array(32).fill(mark + 1),
+});
+const advance = (guard: ReleaseGuard, at: LogKey, from: Head, to: Head): Promise<string> =>
+  new Promise((done) => guard.advance({ key: at, from, to, done }));
 
 /** What every release guard must do (ARCHITECTURE §3). */
 export function guardConformance(name: string, make: () => Promise<GuardBackend>): void {
@@ -64,7 +70,9 @@ export function guardConformance(name: string, make: () => Promise<GuardBackend>
       const guard = await backend.open();
       for (let i = 0; i < 50; i++) await guard.create(key(i), head(-1));
       const results: Promise<string>[] = [];
-      for (let seq = 0; seq < 4; seq++) for (let i = 0; i < 50; i++) results.push(advance(guard, key(i), head(seq - 1), i === 7 ? head(seq, 3) : head(seq)));
+      for (let seq = 0; seq < 4; seq++)
+        for (let i = 0; i < 50; i++)
+          results.push(advance(guard, key(i), head(seq - 1), i === 7 ? head(seq, 3) : head(seq)));
       const got = await Promise.all(results);
       assert.equal(got.filter((result) => result === 'ok').length, 4 * 49 + 1);
       assert.deepEqual(await guard.read(key(7)), head(0, 3));

@@ -3,7 +3,7 @@ import { describe, test } from 'node:test';
 import type { Head } from '../../kernel/kernel.ts';
 import type { EnclaveLog, Epoch, NewCheckpoint } from '../../shard/log/enclave-log.ts';
 import { appended, type Fault, FaultyLog } from './faulty-log.ts';
-import { type SampleEvent, SampleEnclave } from './sample-records.ts';
+import { SampleEnclave, type SampleEvent } from './sample-records.ts';
 
 export interface LogBackend {
   /** Opens the store once more; whoever has it open is left as it is, as a process that died or hangs. */
@@ -33,12 +33,29 @@ class Driver {
     return new Driver(log, enclave, opened.epoch);
   }
 
-  append(events: readonly SampleEvent[], close = false, deletes: readonly Uint8Array[] = [], dueAt = 0): Promise<string> {
+  append(
+    events: readonly SampleEvent[],
+    close = false,
+    deletes: readonly Uint8Array[] = [],
+    dueAt = 0,
+  ): Promise<string> {
     const made = this.enclave.batch(events, close);
-    return appended(this.log, { key: this.enclave.key, epoch: this.epoch, ...made, timestamp: this.enclave.timestamp, dueAt, deletes });
+    return appended(this.log, {
+      key: this.enclave.key,
+      epoch: this.epoch,
+      ...made,
+      timestamp: this.enclave.timestamp,
+      dueAt,
+      deletes,
+    });
   }
 
-  async acknowledged(events: readonly SampleEvent[], close = false, deletes: readonly Uint8Array[] = [], dueAt = 0): Promise<void> {
+  async acknowledged(
+    events: readonly SampleEvent[],
+    close = false,
+    deletes: readonly Uint8Array[] = [],
+    dueAt = 0,
+  ): Promise<void> {
     assert.equal(await this.append(events, close, deletes, dueAt), 'ok');
   }
 }
@@ -105,7 +122,14 @@ export function logConformance(name: string, make: () => Promise<LogBackend>): v
       const log = await backend.open();
       const enclave = new SampleEnclave('ownerless');
       const made = enclave.batch([note('x')]);
-      const result = await appended(log, { key: enclave.key, epoch: { counter: 1, nonce: owner(1) }, ...made, timestamp: 10, dueAt: 0, deletes: [] });
+      const result = await appended(log, {
+        key: enclave.key,
+        epoch: { counter: 1, nonce: owner(1) },
+        ...made,
+        timestamp: 10,
+        dueAt: 0,
+        deletes: [],
+      });
       assert.equal(result, 'fenced');
       assert.equal(await log.head(enclave.key), null);
     });
@@ -121,7 +145,13 @@ export function logConformance(name: string, make: () => Promise<LogBackend>): v
       await driver.acknowledged([], true);
       for (const page of [1, 700, 1 << 20]) await holds(log, driver.enclave, page);
       await holds(await backend.open(), driver.enclave);
-      assert.deepEqual((await log.read(driver.enclave.key, 5, 1)).map((batch) => [batch.firstSeq, batch.events]), [[5, 1], [6, 0]]);
+      assert.deepEqual(
+        (await log.read(driver.enclave.key, 5, 1)).map((batch) => [batch.firstSeq, batch.events]),
+        [
+          [5, 1],
+          [6, 0],
+        ],
+      );
       assert.deepEqual(await log.read(driver.enclave.key, 6, 1), []);
     });
 
@@ -138,76 +168,118 @@ export function logConformance(name: string, make: () => Promise<LogBackend>): v
         { ...before, seq: 1 },
       ];
       for (const expected of wrong) {
-        const result = await appended(log, { key: driver.enclave.key, epoch: driver.epoch, ...made, expected, timestamp: 1, dueAt: 0, deletes: [] });
+        const result = await appended(log, {
+          key: driver.enclave.key,
+          epoch: driver.epoch,
+          ...made,
+          expected,
+          timestamp: 1,
+          dueAt: 0,
+          deletes: [],
+        });
         assert.equal(result, 'fenced');
       }
       await driver.acknowledged([note('b')]);
       await holds(log, driver.enclave);
     });
 
-    using('after another owner opened it the old one is fenced for good, also with an equal counter', async (backend) => {
-      const log = await backend.open();
-      const old = await Driver.open(log, new SampleEnclave('fence'));
-      await old.acknowledged([note('a')]);
-      const fresh = await Driver.open(await backend.open(), old.enclave.fork(), 2);
-      assert.ok(fresh.epoch.counter > old.epoch.counter);
-      const forked = old.enclave.fork();
-      assert.equal(await old.append([note('zombie')]), 'fenced');
-      const forged = { key: forked.key, epoch: { counter: fresh.epoch.counter, nonce: owner(1) }, ...forked.batch([note('forged')]), timestamp: 20, dueAt: 0, deletes: [] };
-      assert.equal(await appended(log, forged), 'fenced');
-      assert.equal(await appended(fresh.log, forged), 'fenced');
-      await fresh.acknowledged([note('b')]);
-      await holds(fresh.log, fresh.enclave);
-    });
+    using(
+      'after another owner opened it the old one is fenced for good, also with an equal counter',
+      async (backend) => {
+        const log = await backend.open();
+        const old = await Driver.open(log, new SampleEnclave('fence'));
+        await old.acknowledged([note('a')]);
+        const fresh = await Driver.open(await backend.open(), old.enclave.fork(), 2);
+        assert.ok(fresh.epoch.counter > old.epoch.counter);
+        const forked = old.enclave.fork();
+        assert.equal(await old.append([note('zombie')]), 'fenced');
+        const forged = {
+          key: forked.key,
+          epoch: { counter: fresh.epoch.counter, nonce: owner(1) },
+          ...forked.batch([note('forged')]),
+          timestamp: 20,
+          dueAt: 0,
+          deletes: [],
+        };
+        assert.equal(await appended(log, forged), 'fenced');
+        assert.equal(await appended(fresh.log, forged), 'fenced');
+        await fresh.acknowledged([note('b')]);
+        await holds(fresh.log, fresh.enclave);
+      },
+    );
 
     using('appends of many enclaves that are queued together all land, each enclave in its order', async (backend) => {
       const log = await backend.open();
-      const drivers = await Promise.all(Array.from({ length: 40 }, (_, i) => Driver.open(log, new SampleEnclave(`many ${i}`, i % 3))));
+      const drivers = await Promise.all(
+        Array.from({ length: 40 }, (_, i) => Driver.open(log, new SampleEnclave(`many ${i}`, i % 3))),
+      );
       const results: Promise<string>[] = [];
-      for (let round = 0; round < 3; round++) for (const driver of drivers) results.push(driver.append([note(`r${round}`), note('x')], round === 1, [], round + 1));
+      for (let round = 0; round < 3; round++)
+        for (const driver of drivers)
+          results.push(driver.append([note(`r${round}`), note('x')], round === 1, [], round + 1));
       assert.deepEqual(new Set(await Promise.all(results)), new Set(['ok']));
       const again = await backend.open();
       for (const driver of drivers) await holds(again, driver.enclave);
       assert.equal((await again.list(null, 100)).length, 40);
     });
 
-    using('one refused append does not take down those it is queued with, but those that build on it', async (backend) => {
-      const log = await backend.open();
-      const good = await Driver.open(log, new SampleEnclave('good'));
-      const bad = await Driver.open(log, new SampleEnclave('bad'));
-      const stale = bad.epoch;
-      bad.epoch = (await log.open(bad.enclave.key, owner(9))).epoch;
-      bad.epoch = stale;
-      const results = await Promise.all([good.append([note('a')]), bad.append([note('lost 1')]), good.append([note('b')]), bad.append([note('lost 2')])]);
-      assert.deepEqual(results, ['ok', 'fenced', 'ok', 'fenced']);
-      await holds(log, good.enclave);
-      await holds(log, new SampleEnclave('bad'));
-    });
+    using(
+      'one refused append does not take down those it is queued with, but those that build on it',
+      async (backend) => {
+        const log = await backend.open();
+        const good = await Driver.open(log, new SampleEnclave('good'));
+        const bad = await Driver.open(log, new SampleEnclave('bad'));
+        const stale = bad.epoch;
+        bad.epoch = (await log.open(bad.enclave.key, owner(9))).epoch;
+        bad.epoch = stale;
+        const results = await Promise.all([
+          good.append([note('a')]),
+          bad.append([note('lost 1')]),
+          good.append([note('b')]),
+          bad.append([note('lost 2')]),
+        ]);
+        assert.deepEqual(results, ['ok', 'fenced', 'ok', 'fenced']);
+        await holds(log, good.enclave);
+        await holds(log, new SampleEnclave('bad'));
+      },
+    );
 
-    using('events are found by id and by commit hash, closings by leaf and by seq, CT nodes by place', async (backend) => {
-      const log = await backend.open();
-      const driver = await Driver.open(log, new SampleEnclave('lookups'));
-      for (let i = 0; i < 8; i++) await driver.acknowledged([note(`${i}a`), note(`${i}b`), note(`${i}c`)], true);
-      await driver.acknowledged([note('open')]);
-      const { key, ids, hashes, leaves } = driver.enclave;
-      for (let seq = 0; seq < ids.length; seq++) {
-        assert.equal(await log.findId(key, ids[seq] as Uint8Array), seq);
-        assert.equal(await log.findHash(key, hashes[seq] as Uint8Array), seq);
-        const stored = await log.record(key, seq);
-        assert.equal(Buffer.from(stored?.content ?? []).toString(), driver.enclave.contents[seq]);
-        const closing = await log.closingOf(key, seq);
-        if (seq === 24) assert.equal(closing, null);
-        else assert.deepEqual(new Uint8Array(closing as Uint8Array).slice(104, 136), leaves[Math.floor(seq / 3)]);
-      }
-      const near = (ids[3] as Uint8Array).slice();
-      near[31] = (near[31] as number) ^ 1;
-      assert.equal(await log.findId(key, near), -1);
-      assert.equal(await log.findId(key, hashes[3] as Uint8Array), -1);
-      assert.equal(await log.closing(key, 8), null);
-      assert.deepEqual(new Uint8Array((await log.node(key, 0, 5)) as Uint8Array), leaves[5]);
-      for (const [level, index] of [[1, 0], [1, 3], [2, 1], [3, 0]] as const) assert.deepEqual(new Uint8Array((await log.node(key, level, index)) as Uint8Array), driver.enclave.node(level, index));
-      assert.equal(await log.node(key, 4, 0), null);
-    });
+    using(
+      'events are found by id and by commit hash, closings by leaf and by seq, CT nodes by place',
+      async (backend) => {
+        const log = await backend.open();
+        const driver = await Driver.open(log, new SampleEnclave('lookups'));
+        for (let i = 0; i < 8; i++) await driver.acknowledged([note(`${i}a`), note(`${i}b`), note(`${i}c`)], true);
+        await driver.acknowledged([note('open')]);
+        const { key, ids, hashes, leaves } = driver.enclave;
+        for (let seq = 0; seq < ids.length; seq++) {
+          assert.equal(await log.findId(key, ids[seq] as Uint8Array), seq);
+          assert.equal(await log.findHash(key, hashes[seq] as Uint8Array), seq);
+          const stored = await log.record(key, seq);
+          assert.equal(Buffer.from(stored?.content ?? []).toString(), driver.enclave.contents[seq]);
+          const closing = await log.closingOf(key, seq);
+          if (seq === 24) assert.equal(closing, null);
+          else assert.deepEqual(new Uint8Array(closing as Uint8Array).slice(104, 136), leaves[Math.floor(seq / 3)]);
+        }
+        const near = (ids[3] as Uint8Array).slice();
+        near[31] = (near[31] as number) ^ 1;
+        assert.equal(await log.findId(key, near), -1);
+        assert.equal(await log.findId(key, hashes[3] as Uint8Array), -1);
+        assert.equal(await log.closing(key, 8), null);
+        assert.deepEqual(new Uint8Array((await log.node(key, 0, 5)) as Uint8Array), leaves[5]);
+        for (const [level, index] of [
+          [1, 0],
+          [1, 3],
+          [2, 1],
+          [3, 0],
+        ] as const)
+          assert.deepEqual(
+            new Uint8Array((await log.node(key, level, index)) as Uint8Array),
+            driver.enclave.node(level, index),
+          );
+        assert.equal(await log.node(key, 4, 0), null);
+      },
+    );
 
     using('candidates narrow by type, author, tag, target, id and seq, forwards and backwards', async (backend) => {
       const log = await backend.open();
@@ -216,18 +288,35 @@ export function logConformance(name: string, make: () => Promise<LogBackend>): v
       const bob = new Uint8Array(32).fill(2);
       for (let i = 0; i < 30; i++) {
         await driver.acknowledged([
-          { ...note(`${i}`), from: i % 3 === 0 ? ann : bob, type: i % 2 === 0 ? 'Even' : 'Odd', ...(i % 5 === 0 ? { tags: [['p', `v${i}`, 'ü'], ['q']] } : {}) },
+          {
+            ...note(`${i}`),
+            from: i % 3 === 0 ? ann : bob,
+            type: i % 2 === 0 ? 'Even' : 'Odd',
+            ...(i % 5 === 0 ? { tags: [['p', `v${i}`, 'ü'], ['q']] } : {}),
+          },
         ]);
       }
       const { key, ids } = driver.enclave;
       await driver.acknowledged([{ type: 'Update', target: ids[4] as Uint8Array, content: '{}' }]);
-      const all = (plan: object): number[] => [...log.candidates(key, { from: 0, to: 1000, reverse: false, ...plan })].filter((seq) => seq >= 0);
+      const all = (plan: object): number[] =>
+        [...log.candidates(key, { from: 0, to: 1000, reverse: false, ...plan })].filter((seq) => seq >= 0);
       const seqs = Array.from({ length: 30 }, (_, i) => i);
       assert.deepEqual(all({}), [...seqs, 30]);
-      assert.deepEqual(all({ froms: [ann] }), seqs.filter((i) => i % 3 === 0));
+      assert.deepEqual(
+        all({ froms: [ann] }),
+        seqs.filter((i) => i % 3 === 0),
+      );
       assert.deepEqual(all({ types: ['Odd'], froms: [ann], reverse: true }), [27, 21, 15, 9, 3]);
       assert.deepEqual(all({ tags: [{ name: 'p', values: null }] }), [0, 5, 10, 15, 20, 25]);
-      assert.deepEqual(all({ tags: [{ name: 'p', values: ['v5', 'v20', 'v6'] }, { name: 'q', values: null }] }), [5, 20]);
+      assert.deepEqual(
+        all({
+          tags: [
+            { name: 'p', values: ['v5', 'v20', 'v6'] },
+            { name: 'q', values: null },
+          ],
+        }),
+        [5, 20],
+      );
       assert.deepEqual(all({ tags: [{ name: 'p', values: ['ü'] }], from: 6, to: 15 }), [10, 15]);
       assert.deepEqual(all({ tags: [{ name: 'q', values: ['v5'] }] }), []);
       assert.deepEqual(all({ targets: [ids[4] as Uint8Array] }), [30]);
@@ -252,35 +341,54 @@ export function logConformance(name: string, make: () => Promise<LogBackend>): v
       const due = async (until: number): Promise<number[]> => (await again.due(until, 10)).map((entry) => entry.dueAt);
       assert.deepEqual(await due(99), []);
       assert.deepEqual(await due(200), [100, 200]);
-      assert.deepEqual((await again.due(1000, 1)).map((entry) => entry.key), [b.enclave.key]);
+      assert.deepEqual(
+        (await again.due(1000, 1)).map((entry) => entry.key),
+        [b.enclave.key],
+      );
       const closer = await Driver.open(again, b.enclave, 2);
       await closer.acknowledged([], true, [], 0);
       assert.deepEqual(await due(1000), [200, 300]);
     });
 
-    using('a checkpoint comes back with the recents that are still unexpired; two are kept; a gap is refused', async (backend) => {
-      const log = await backend.open();
-      const driver = await Driver.open(log, new SampleEnclave('checkpoints'));
-      const { key } = driver.enclave;
-      const store = async (base: string, recentFrom: number, recentMaxExp: number): Promise<void> => {
-        const { head, timestamp } = driver.enclave;
-        const checkpoint: NewCheckpoint = { head, base: Buffer.from(base), recent: Buffer.from(`recent of ${base}`), recentFrom, recentMaxExp, timestamp };
-        await log.checkpoint(key, driver.epoch, checkpoint);
-      };
-      await driver.acknowledged([note('a')], true);
-      await store('first', 0, 25);
-      await driver.acknowledged([note('b')], true);
-      await store('second', 1, 1000);
-      assert.deepEqual((await log.open(key, owner(2))).checkpoint?.recents.map((one) => Buffer.from(one).toString()), ['recent of first', 'recent of second']);
-      driver.epoch = (await log.open(key, owner(3))).epoch;
-      await driver.acknowledged([note('c')], true);
-      await assert.rejects(store('gap', 9, 1000), { name: 'CheckpointGap' });
-      await store('third', 2, 2000);
-      const opened = await (await backend.open()).open(key, owner(4));
-      assert.equal(Buffer.from(opened.checkpoint?.base ?? []).toString(), 'third');
-      assert.deepEqual(opened.checkpoint?.head, driver.enclave.head);
-      assert.deepEqual(opened.checkpoint?.recents.map((one) => Buffer.from(one).toString()), ['recent of second', 'recent of third']);
-    });
+    using(
+      'a checkpoint comes back with the recents that are still unexpired; two are kept; a gap is refused',
+      async (backend) => {
+        const log = await backend.open();
+        const driver = await Driver.open(log, new SampleEnclave('checkpoints'));
+        const { key } = driver.enclave;
+        const store = async (base: string, recentFrom: number, recentMaxExp: number): Promise<void> => {
+          const { head, timestamp } = driver.enclave;
+          const checkpoint: NewCheckpoint = {
+            head,
+            base: Buffer.from(base),
+            recent: Buffer.from(`recent of ${base}`),
+            recentFrom,
+            recentMaxExp,
+            timestamp,
+          };
+          await log.checkpoint(key, driver.epoch, checkpoint);
+        };
+        await driver.acknowledged([note('a')], true);
+        await store('first', 0, 25);
+        await driver.acknowledged([note('b')], true);
+        await store('second', 1, 1000);
+        assert.deepEqual(
+          (await log.open(key, owner(2))).checkpoint?.recents.map((one) => Buffer.from(one).toString()),
+          ['recent of first', 'recent of second'],
+        );
+        driver.epoch = (await log.open(key, owner(3))).epoch;
+        await driver.acknowledged([note('c')], true);
+        await assert.rejects(store('gap', 9, 1000), { name: 'CheckpointGap' });
+        await store('third', 2, 2000);
+        const opened = await (await backend.open()).open(key, owner(4));
+        assert.equal(Buffer.from(opened.checkpoint?.base ?? []).toString(), 'third');
+        assert.deepEqual(opened.checkpoint?.head, driver.enclave.head);
+        assert.deepEqual(
+          opened.checkpoint?.recents.map((one) => Buffer.from(one).toString()),
+          ['recent of second', 'recent of third'],
+        );
+      },
+    );
 
     using('a fenced owner stores no checkpoint', async (backend) => {
       const log = await backend.open();
@@ -288,7 +396,17 @@ export function logConformance(name: string, make: () => Promise<LogBackend>): v
       await driver.acknowledged([note('a')], true);
       await log.open(driver.enclave.key, owner(2));
       const { head, timestamp } = driver.enclave;
-      await assert.rejects(log.checkpoint(driver.enclave.key, driver.epoch, { head, base: owner(1), recent: owner(1), recentFrom: 0, recentMaxExp: 99, timestamp }), { name: 'LogUnavailable' });
+      await assert.rejects(
+        log.checkpoint(driver.enclave.key, driver.epoch, {
+          head,
+          base: owner(1),
+          recent: owner(1),
+          recentFrom: 0,
+          recentMaxExp: 99,
+          timestamp,
+        }),
+        { name: 'LogUnavailable' },
+      );
       assert.equal((await log.open(driver.enclave.key, owner(3))).checkpoint, null);
     });
 
@@ -313,32 +431,41 @@ export function logConformance(name: string, make: () => Promise<LogBackend>): v
       assert.equal(await again.findId(key, target), 1);
     });
 
-    using('a replaced tail: what is behind the kept head goes, the new batches stand, lookups follow', async (backend) => {
-      const log = await backend.open();
-      const driver = await Driver.open(log, new SampleEnclave('replace'));
-      await driver.acknowledged([note('a'), note('b')], true);
-      const kept = driver.enclave.fork();
-      const middle = driver.enclave.head;
-      await driver.acknowledged([note('wrong 1')], true, [], 77);
-      await driver.acknowledged([note('wrong 2')], true);
-      const { key } = kept;
-      const wrongId = driver.enclave.ids[2] as Uint8Array;
-      assert.equal(await log.findId(key, wrongId), 2);
-      const first = kept.batch([note('right 1'), note('right 2')], true);
-      const second = kept.batch([note('right 3')]);
-      const batches = [first.batch, second.batch];
-      await assert.rejects(log.replaceTail(key, driver.epoch, middle, [second.batch], kept.head, kept.timestamp, 0));
-      assert.equal(await log.replaceTail(key, { counter: 1, nonce: owner(8) }, middle, batches, kept.head, kept.timestamp, 50), 'fenced');
-      assert.equal(await log.replaceTail(key, driver.epoch, middle, batches, kept.head, kept.timestamp, 50), 'ok');
-      await holds(log, kept);
-      assert.equal(await log.findId(key, wrongId), -1);
-      assert.equal(await log.findId(key, kept.ids[3] as Uint8Array), 3);
-      assert.deepEqual((await log.due(1000, 5)).map((entry) => entry.dueAt), [50]);
-      assert.equal(await log.closing(key, 2), null);
-      const again = await Driver.open(await backend.open(), kept, 5);
-      await again.acknowledged([note('goes on')]);
-      await holds(again.log, kept);
-    });
+    using(
+      'a replaced tail: what is behind the kept head goes, the new batches stand, lookups follow',
+      async (backend) => {
+        const log = await backend.open();
+        const driver = await Driver.open(log, new SampleEnclave('replace'));
+        await driver.acknowledged([note('a'), note('b')], true);
+        const kept = driver.enclave.fork();
+        const middle = driver.enclave.head;
+        await driver.acknowledged([note('wrong 1')], true, [], 77);
+        await driver.acknowledged([note('wrong 2')], true);
+        const { key } = kept;
+        const wrongId = driver.enclave.ids[2] as Uint8Array;
+        assert.equal(await log.findId(key, wrongId), 2);
+        const first = kept.batch([note('right 1'), note('right 2')], true);
+        const second = kept.batch([note('right 3')]);
+        const batches = [first.batch, second.batch];
+        await assert.rejects(log.replaceTail(key, driver.epoch, middle, [second.batch], kept.head, kept.timestamp, 0));
+        assert.equal(
+          await log.replaceTail(key, { counter: 1, nonce: owner(8) }, middle, batches, kept.head, kept.timestamp, 50),
+          'fenced',
+        );
+        assert.equal(await log.replaceTail(key, driver.epoch, middle, batches, kept.head, kept.timestamp, 50), 'ok');
+        await holds(log, kept);
+        assert.equal(await log.findId(key, wrongId), -1);
+        assert.equal(await log.findId(key, kept.ids[3] as Uint8Array), 3);
+        assert.deepEqual(
+          (await log.due(1000, 5)).map((entry) => entry.dueAt),
+          [50],
+        );
+        assert.equal(await log.closing(key, 2), null);
+        const again = await Driver.open(await backend.open(), kept, 5);
+        await again.acknowledged([note('goes on')]);
+        await holds(again.log, kept);
+      },
+    );
 
     using('a tail may be cut in the middle of a batch, and down to nothing', async (backend) => {
       const log = await backend.open();
@@ -346,9 +473,15 @@ export function logConformance(name: string, make: () => Promise<LogBackend>): v
       const inner = driver.enclave.fork();
       inner.batch([note('a')]);
       await driver.acknowledged([note('a'), note('SECRET gone')], true);
-      assert.equal(await log.replaceTail(driver.enclave.key, driver.epoch, inner.head, [], inner.head, inner.timestamp, 0), 'ok');
+      assert.equal(
+        await log.replaceTail(driver.enclave.key, driver.epoch, inner.head, [], inner.head, inner.timestamp, 0),
+        'ok',
+      );
       await holds(log, inner);
-      assert.equal(await log.replaceTail(driver.enclave.key, driver.epoch, driver.enclave.head, [], driver.enclave.head, 0, 0), 'fenced');
+      assert.equal(
+        await log.replaceTail(driver.enclave.key, driver.epoch, driver.enclave.head, [], driver.enclave.head, 0, 0),
+        'fenced',
+      );
       const fresh = new SampleEnclave('cut');
       assert.equal(await log.replaceTail(fresh.key, driver.epoch, fresh.head, [], fresh.head, -1, 0), 'ok');
       const again = await Driver.open(log, fresh, 2);
@@ -375,11 +508,26 @@ export function logConformance(name: string, make: () => Promise<LogBackend>): v
       assert.ok((page[0]?.firstSeq ?? 999) <= 171);
       const target = ids[100] as Uint8Array;
       const other = ids[250] as Uint8Array;
-      await driver.acknowledged([{ type: 'Delete', target }, { type: 'Delete', target: other }], false, [target, other]);
+      await driver.acknowledged(
+        [
+          { type: 'Delete', target },
+          { type: 'Delete', target: other },
+        ],
+        false,
+        [target, other],
+      );
       await log.erased();
       for (const seq of [100, 250]) assert.equal((await log.record(key, seq))?.content.length, 0);
-      for (const seq of [99, 101, 249, 251]) assert.equal(Buffer.from((await log.record(key, seq))?.content ?? []).toString(), contents[seq]);
-      const checkpoint = { head: driver.enclave.head, base: owner(1), recent: owner(2), recentFrom: 0, recentMaxExp: 1e9, timestamp: driver.enclave.timestamp };
+      for (const seq of [99, 101, 249, 251])
+        assert.equal(Buffer.from((await log.record(key, seq))?.content ?? []).toString(), contents[seq]);
+      const checkpoint = {
+        head: driver.enclave.head,
+        base: owner(1),
+        recent: owner(2),
+        recentFrom: 0,
+        recentMaxExp: 1e9,
+        timestamp: driver.enclave.timestamp,
+      };
       await log.checkpoint(key, driver.epoch, checkpoint);
       assert.deepEqual((await log.open(key, owner(2))).checkpoint?.head, driver.enclave.head);
       const { epoch } = await log.open(key, owner(3));
@@ -405,7 +553,11 @@ export function logConformance(name: string, make: () => Promise<LogBackend>): v
       const log = await backend.open();
       for (let i = 0; i < 7; i++) await log.open(new SampleEnclave(`list ${i % 4}`, i >> 2).key, owner(1));
       const seen: string[] = [];
-      for (let page = await log.list(null, 2); page.length > 0; page = await log.list(page[page.length - 1] as (typeof page)[0], 2)) {
+      for (
+        let page = await log.list(null, 2);
+        page.length > 0;
+        page = await log.list(page[page.length - 1] as (typeof page)[0], 2)
+      ) {
         for (const key of page) seen.push(`${Buffer.from(key.enclave).toString('hex')} ${key.lane}`);
       }
       assert.equal(new Set(seen).size, 7);
@@ -427,7 +579,9 @@ export function logConformance(name: string, make: () => Promise<LogBackend>): v
     for (const operation of ['open', 'append', 'checkpoint', 'replaceTail', 'adoptGuard'] as const) {
       for (const fault of ['failed', 'persisted'] as const) {
         for (const after of ['progress', 'crash'] as const) {
-          using(`${operation} ${fault}, then ${after}: nothing acknowledged is lost, and the log goes on`, (backend) => faulted(backend, operation, fault, after));
+          using(`${operation} ${fault}, then ${after}: nothing acknowledged is lost, and the log goes on`, (backend) =>
+            faulted(backend, operation, fault, after),
+          );
         }
       }
     }
@@ -457,7 +611,12 @@ export function logConformance(name: string, make: () => Promise<LogBackend>): v
 }
 
 /** One cell of the matrix. The rule of ARCHITECTURE §3: unknown → drop the instance, reopen, read the truth. */
-async function faulted(backend: LogBackend, operation: 'open' | 'append' | 'checkpoint' | 'replaceTail' | 'adoptGuard', fault: Fault, after: 'progress' | 'crash'): Promise<void> {
+async function faulted(
+  backend: LogBackend,
+  operation: 'open' | 'append' | 'checkpoint' | 'replaceTail' | 'adoptGuard',
+  fault: Fault,
+  after: 'progress' | 'crash',
+): Promise<void> {
   const faulty = new FaultyLog(await backend.open());
   const driver = await Driver.open(faulty.log, new SampleEnclave(`${operation} ${fault} ${after}`));
   await driver.acknowledged([note('acknowledged 1')], true);
@@ -471,7 +630,17 @@ async function faulted(backend: LogBackend, operation: 'open' | 'append' | 'chec
   if (operation === 'adoptGuard') await assert.rejects(faulty.log.adoptGuard(owner(2)), { name: 'LogUnavailable' });
   if (operation === 'checkpoint') {
     const { head, timestamp } = sure;
-    await assert.rejects(faulty.log.checkpoint(key, driver.epoch, { head, base: owner(1), recent: owner(2), recentFrom: 0, recentMaxExp: 999, timestamp }), { name: 'LogUnavailable' });
+    await assert.rejects(
+      faulty.log.checkpoint(key, driver.epoch, {
+        head,
+        base: owner(1),
+        recent: owner(2),
+        recentFrom: 0,
+        recentMaxExp: 999,
+        timestamp,
+      }),
+      { name: 'LogUnavailable' },
+    );
   }
   if (operation === 'append') {
     const results = [driver.append([note('unsure 1')], true), driver.append([note('unsure 2')])];
@@ -482,7 +651,10 @@ async function faulted(backend: LogBackend, operation: 'open' | 'append' | 'chec
   if (operation === 'replaceTail') {
     possible = sure.fork();
     const made = possible.batch([note('unsure')]);
-    assert.equal(await faulty.log.replaceTail(key, driver.epoch, sure.head, [made.batch], possible.head, possible.timestamp, 0), 'unknown');
+    assert.equal(
+      await faulty.log.replaceTail(key, driver.epoch, sure.head, [made.batch], possible.head, possible.timestamp, 0),
+      'unknown',
+    );
   }
   const log = after === 'crash' ? await backend.open() : faulty.log;
   const truth = fault === 'persisted' ? possible : sure;
@@ -490,6 +662,9 @@ async function faulted(backend: LogBackend, operation: 'open' | 'append' | 'chec
   await again.acknowledged([note('goes on')], true);
   await holds(log, truth);
   await holds(await backend.open(), truth);
-  assert.deepEqual(new Uint8Array((await log.guardId()) as Uint8Array), owner(operation === 'adoptGuard' && fault === 'persisted' ? 2 : 1));
+  assert.deepEqual(
+    new Uint8Array((await log.guardId()) as Uint8Array),
+    owner(operation === 'adoptGuard' && fault === 'persisted' ? 2 : 1),
+  );
   assert.equal(await driver.append([note('zombie')]), 'fenced');
 }

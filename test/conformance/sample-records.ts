@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto';
-import { IC_TARGET, RECORD_CLOSING, RECORD_EVENT, TYPES, type Head } from '../../kernel/kernel.ts';
+import { type Head, IC_TARGET, RECORD_CLOSING, RECORD_EVENT, TYPES } from '../../kernel/kernel.ts';
 import type { Batch, LogKey } from '../../shard/log/enclave-log.ts';
 
 /** Records in the layouts of kernel/kernel.ts, with made-up hashes: what a log stores without judging it. */
@@ -60,7 +60,13 @@ export class SampleEnclave {
     }
     if (close) records.push(this.#closing());
     const skeleton = new Uint8Array(Buffer.concat(records));
-    const batch = { firstSeq, events: events.length, closings: close ? 1 : 0, skeleton, content: new Uint8Array(Buffer.concat(contents)) };
+    const batch = {
+      firstSeq,
+      events: events.length,
+      closings: close ? 1 : 0,
+      skeleton,
+      content: new Uint8Array(Buffer.concat(contents)),
+    };
     return { batch, expected, next: this.head };
   }
 
@@ -115,7 +121,8 @@ export class SampleEnclave {
     record.set(leaf, 104);
     record.set(root, 136);
     record.writeUInt32LE(nodes, 264);
-    for (let level = 1; level <= nodes; level++) record.set(sampleNode(this.#random, level, (index >> level) as number), 272 + 32 * (level - 1));
+    for (let level = 1; level <= nodes; level++)
+      record.set(sampleNode(this.#random, level, (index >> level) as number), 272 + 32 * (level - 1));
     this.leaves[index] = new Uint8Array(leaf);
     this.#openFirst = this.head.seq + 1;
     this.head = { ...this.head, bundles: index + 1, ctRoot: new Uint8Array(root) };

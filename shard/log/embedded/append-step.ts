@@ -4,7 +4,7 @@ import { HEAD_BYTES } from '../head-bytes.ts';
 import { encodeClosing } from './closing-row.ts';
 import { eachRecord, entrySize, PART_EARLIER, PART_LATER, sealEntryRow, writeEntry } from './entry-row.ts';
 import { eraseJournalKey } from './erase-journal.ts';
-import { checkHeadRow, CONDITION_AT, CONDITION_BYTES, HEAD_ROW, sealHeadRow } from './head-row.ts';
+import { CONDITION_AT, CONDITION_BYTES, checkHeadRow, HEAD_ROW, sealHeadRow } from './head-row.ts';
 import { entryKey, KEY_PREFIX, numberKey } from './row-keys.ts';
 import { getRow } from './store.ts';
 import { journalOverwrite, moveDue, PRESENT, put, type Transaction } from './transaction.ts';
@@ -22,7 +22,15 @@ export function appendStep(tx: Transaction, packed: Buffer, file: number, offset
   const contentAt = PACKED_HEADER + skeleton.length + 32 * deletes;
   const content = packed.subarray(contentAt, contentAt + packed.readUInt32LE(12));
   const head = getRow(store.heads, prefix);
-  const fenced = head === undefined || checkHeadRow(head, prefix).compare(packed, 56, 56 + CONDITION_BYTES, CONDITION_AT, CONDITION_AT + CONDITION_BYTES) !== 0;
+  const fenced =
+    head === undefined ||
+    checkHeadRow(head, prefix).compare(
+      packed,
+      56,
+      56 + CONDITION_BYTES,
+      CONDITION_AT,
+      CONDITION_AT + CONDITION_BYTES,
+    ) !== 0;
   if (fenced) {
     // Its content is on disk, behind the new durable end, and nothing will refer to it: overwrite it.
     if (content.length > 0) journalOverwrite(tx, { file, offset, length: content.length });
@@ -50,7 +58,16 @@ export function appendStep(tx: Transaction, packed: Buffer, file: number, offset
 let scratch = Buffer.alloc(64 * 1024);
 
 /** The rows of a batch, split behind closings or before events where it is large, and its closings; bytes of the entry rows. */
-function writeEntries(tx: Transaction, packed: Buffer, prefix: Buffer, ordinal: number, skeleton: Buffer, content: Buffer, file: number, offset: number): number {
+function writeEntries(
+  tx: Transaction,
+  packed: Buffer,
+  prefix: Buffer,
+  ordinal: number,
+  skeleton: Buffer,
+  content: Buffer,
+  file: number,
+  offset: number,
+): number {
   let written = 0;
   let before = packed.subarray(PACKED_EXPECTED, PACKED_EXPECTED + HEAD_BYTES);
   let start = 0;
@@ -62,13 +79,22 @@ function writeEntries(tx: Transaction, packed: Buffer, prefix: Buffer, ordinal: 
   const flush = (end: number): void => {
     const firstSeq = readInt(before, 0) + 1;
     const last = end === skeleton.length;
-    const after = last ? packed.subarray(PACKED_NEXT, PACKED_NEXT + HEAD_BYTES) : partialHead(firstSeq + events - 1, bundles);
+    const after = last
+      ? packed.subarray(PACKED_NEXT, PACKED_NEXT + HEAD_BYTES)
+      : partialHead(firstSeq + events - 1, bundles);
     const size = entrySize(end - start, contentEnd - contentStart);
     if (scratch.length < size) scratch = Buffer.alloc(size * 2);
     const row = scratch.subarray(0, size);
     const key = entryKey(prefix, firstSeq, start === 0 ? ordinal : 0);
     const part = (start === 0 ? 0 : PART_LATER) | (last ? 0 : PART_EARLIER);
-    writeEntry(row, { firstSeq, events, closings, part, before, after }, skeleton.subarray(start, end), content.subarray(contentStart, contentEnd), file, offset + contentStart);
+    writeEntry(
+      row,
+      { firstSeq, events, closings, part, before, after },
+      skeleton.subarray(start, end),
+      content.subarray(contentStart, contentEnd),
+      file,
+      offset + contentStart,
+    );
     put(tx, tx.store.entries, key, sealEntryRow(row, key));
     written += size;
     before = after;

@@ -1,9 +1,9 @@
 import { createHmac, timingSafeEqual } from 'node:crypto';
-import { FORMAT_VERSION, RULES_VERSION, type Head } from '../../../kernel/kernel.ts';
-import type { Checkpoint, LogKey, NewCheckpoint } from '../enclave-log.ts';
-import { CheckpointGap } from '../log-errors.ts';
+import { FORMAT_VERSION, type Head, RULES_VERSION } from '../../../kernel/kernel.ts';
 import { readInt, writeInt } from '../bytes.ts';
+import type { Checkpoint, LogKey, NewCheckpoint } from '../enclave-log.ts';
 import { HEAD_BYTES, readHead, sameHead, writeHead } from '../head-bytes.ts';
+import { CheckpointGap } from '../log-errors.ts';
 import { KEY_PREFIX, NUMBER_KEY, numberKey, prefixOf } from './row-keys.ts';
 import { getRow, type Store } from './store.ts';
 import type { Row } from './writer-messages.ts';
@@ -81,10 +81,14 @@ export class CheckpointStore {
     const put: Row[] = [{ key: baseKey, value: this.#seal(baseKey, [list, base]) }];
     if (recent.length > 0) put.push({ key: recentKey, value: recents });
     const keptBases = older.slice(older.length - (KEPT - 1));
-    const needed = new Set([...listed, ...keptBases.flatMap((seq) => this.#base(prefix, seq)?.listed ?? [])].map((entry) => entry.seq));
+    const needed = new Set(
+      [...listed, ...keptBases.flatMap((seq) => this.#base(prefix, seq)?.listed ?? [])].map((entry) => entry.seq),
+    );
     const remove = [
       ...older.slice(0, older.length - keptBases.length).map((seq) => rowKey(prefix, seq, BASE)),
-      ...this.#seqs(prefix, RECENTS).filter((seq) => !needed.has(seq) && seq !== head.seq).map((seq) => rowKey(prefix, seq, RECENTS)),
+      ...this.#seqs(prefix, RECENTS)
+        .filter((seq) => !needed.has(seq) && seq !== head.seq)
+        .map((seq) => rowKey(prefix, seq, RECENTS)),
     ];
     return { put, remove };
   }
@@ -95,7 +99,8 @@ export class CheckpointStore {
     const count = row.readUInt32LE(HEADER + HEAD_BYTES);
     const listed: Listed[] = [];
     let at = HEADER + HEAD_BYTES + 8;
-    for (let i = 0; i < count; i++, at += LISTED) listed.push({ seq: readInt(row, at), maxExp: readInt(row, at + 8), mac: row.subarray(at + 16, at + 48) });
+    for (let i = 0; i < count; i++, at += LISTED)
+      listed.push({ seq: readInt(row, at), maxExp: readInt(row, at + 8), mac: row.subarray(at + 16, at + 48) });
     return { head: readHead(row, HEADER), listed, base: row.subarray(at) };
   }
 
@@ -135,7 +140,8 @@ export class CheckpointStore {
     const seqs: number[] = [];
     for (const key of this.#store.checkpoints.getKeys({ start: prefix })) {
       if (Buffer.compare(key.subarray(0, KEY_PREFIX), prefix) !== 0) break;
-      if (key[NUMBER_KEY] === kind) seqs.push(key.readUInt32BE(KEY_PREFIX) * 0x1_0000_0000 + key.readUInt32BE(KEY_PREFIX + 4));
+      if (key[NUMBER_KEY] === kind)
+        seqs.push(key.readUInt32BE(KEY_PREFIX) * 0x1_0000_0000 + key.readUInt32BE(KEY_PREFIX + 4));
     }
     return seqs;
   }

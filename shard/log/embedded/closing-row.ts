@@ -14,7 +14,9 @@ export function encodeClosing(record: Uint8Array, key: Uint8Array): Buffer {
 
 /** The record; throws LogDamaged or LogFormat. */
 export function decodeClosing(row: Buffer, key: Buffer): Buffer {
-  if (row.length < 8 + 272 || crc32(row.subarray(8), crc32(key)) !== row.readUInt32LE(4)) throw new LogDamaged(keyOf(key, 0), -1, 'bundle closing');
-  if (row.readUInt16LE(0) > FORMAT_VERSION) throw new LogFormat('This enclave was written by a newer version of the node: start that version.');
+  if (row.length < 8 + 272 || crc32(row.subarray(8), crc32(key)) !== row.readUInt32LE(4))
+    throw new LogDamaged(keyOf(key, 0), -1, 'bundle closing');
+  if (row.readUInt16LE(0) > FORMAT_VERSION)
+    throw new LogFormat('This enclave was written by a newer version of the node: start that version.');
   return row.subarray(8);
 }

@@ -1,6 +1,6 @@
-import { crc32 } from 'node:zlib';
 import { closeSync, constants, openSync, readSync } from 'node:fs';
 import { join } from 'node:path';
+import { crc32 } from 'node:zlib';
 import type { LogKey } from '../enclave-log.ts';
 import { LogDamaged } from '../log-errors.ts';
 import { contentFileName } from './content-writer.ts';
@@ -34,7 +34,11 @@ export class ContentReader {
     }
     zeroHoles(bytes, entry.holes, start);
     for (let at = 0; at < bytes.length; at += CONTENT_PAGE) {
-      if (crc32(bytes.subarray(at, Math.min(at + CONTENT_PAGE, bytes.length))) !== pageSum(entry, (start + at) / CONTENT_PAGE)) throw damaged();
+      if (
+        crc32(bytes.subarray(at, Math.min(at + CONTENT_PAGE, bytes.length))) !==
+        pageSum(entry, (start + at) / CONTENT_PAGE)
+      )
+        throw damaged();
     }
     return bytes.subarray(from - start, to - start);
   }

@@ -1,5 +1,20 @@
-import { closeSync, constants, fdatasyncSync, fsyncSync, ftruncateSync, mkdirSync, openSync, readdirSync, readSync, statSync, truncateSync, unlinkSync, writeSync, writevSync } from 'node:fs';
-import { join } from 'node:path';
+import {
+  closeSync,
+  constants,
+  fdatasyncSync,
+  fsyncSync,
+  ftruncateSync,
+  mkdirSync,
+  openSync,
+  readdirSync,
+  readSync,
+  statSync,
+  truncateSync,
+  unlinkSync,
+  writeSync,
+  writevSync,
+} from 'node:fs';
+import { dirname, join, resolve } from 'node:path';
 import type { ContentPlace } from './entry-row.ts';
 
 /**
@@ -37,12 +52,7 @@ export class ContentWriter {
   append(parts: readonly Buffer[], total: number, offset: number): void {
     if (this.#fd < 0) {
       this.#fd = openSync(join(this.#folder, contentFileName(this.#file)), constants.O_RDWR | constants.O_CREAT, 0o600);
-      const folder = openSync(this.#folder, constants.O_RDONLY);
-      try {
-        fsyncSync(folder);
-      } finally {
-        closeSync(folder);
-      }
+      syncFolder(this.#folder);
     }
     const written = writevSync(this.#fd, parts as Buffer[], offset);
     if (written < total) {
@@ -129,5 +139,19 @@ function syncFile(fd: number): void {
     fdatasyncSync(fd);
   } catch (error) {
     throw new SyncFailed(`A sync of the content file failed: ${String(error)}`);
+  }
+}
+
+/** Makes the names in the log folder, and its own, durable: a synced file without a name is lost. */
+export function syncFolders(folder: string): void {
+  for (const path of [join(folder, 'content'), folder, dirname(resolve(folder))]) syncFolder(path);
+}
+
+function syncFolder(path: string): void {
+  const fd = openSync(path, constants.O_RDONLY);
+  try {
+    fsyncSync(fd);
+  } finally {
+    closeSync(fd);
   }
 }

@@ -14,19 +14,19 @@ import type {
   StoredEvent,
   Usage,
 } from '../enclave-log.ts';
+import { sameHead } from '../head-bytes.ts';
 import { LogDamaged, LogUnavailable } from '../log-errors.ts';
 import { CheckpointStore } from './checkpoint-store.ts';
 import { ContentReader } from './content-reader.ts';
 import { Eraser } from './eraser.ts';
 import { foldHead } from './fold-head.ts';
-import { sameHead } from '../head-bytes.ts';
 import { IndexReader } from './index-reader.ts';
 import { LogReader } from './log-reader.ts';
 import { RecordCache } from './record-cache.ts';
 import { packReplacement } from './replacement.ts';
 import { prefixOf } from './row-keys.ts';
 import { openStore, type Store } from './store.ts';
-import { WriteQueue } from './write-queue.ts';
+import type { WriteQueue } from './write-queue.ts';
 
 export interface EmbeddedLogOptions {
   /** `log/` of the data folder; made if it is not there */
@@ -39,24 +39,8 @@ export interface EmbeddedLogOptions {
   readonly onFailure?: (reason: string) => void;
 }
 
-/**
- * Opens the log over LMDB, taking the folder over from any process that still has it open: from then on that one's
- * appends are 'fenced'. Rejects with a sentence if the folder has a newer format or can't be used.
- */
-export async function openEmbeddedLog(options: EmbeddedLogOptions): Promise<EnclaveLog> {
-  let log: EmbeddedLog | null = null;
-  const queue = await WriteQueue.start({
-    folder: options.folder,
-    onFatal: (reason) => options.onFatal?.(reason),
-    onFailure: (reason) => options.onFailure?.(reason),
-    onCommitted: () => log?.committed(),
-    onErased: (ops) => log?.overwritten(ops),
-  });
-  log = new EmbeddedLog(options, queue);
-  return log;
-}
-
-class EmbeddedLog implements EnclaveLog {
+/** The log over LMDB and content files; index.ts opens it. */
+export class EmbeddedLog implements EnclaveLog {
   readonly #store: Store;
   readonly #queue: WriteQueue;
   readonly #contents: ContentReader;
@@ -96,13 +80,16 @@ class EmbeddedLog implements EnclaveLog {
   }
 
   async open(key: LogKey, owner: Uint8Array): Promise<Opened> {
-    if (key.enclave.length !== 32 || owner.length !== 16) throw new Error('An enclave id has 32 bytes, an owner nonce 16.');
+    if (key.enclave.length !== 32 || owner.length !== 16)
+      throw new Error('An enclave id has 32 bytes, an owner nonce 16.');
     // A damaged head is an error to name, not an unknown outcome.
     this.#reader.head(key);
     must(await this.#queue.submit({ kind: 'open', prefix: prefixOf(key), nonce: new Uint8Array(owner) }));
     const row = this.#reader.head(key);
     if (row === null || Buffer.compare(row.epoch.nonce, owner) !== 0) throw new LogUnavailable('fenced');
-    const checkpoint: Checkpoint | null = this.#checkpoints.latest(key, row.head, row.timestamp, (head) => this.#reader.passed(key, head));
+    const checkpoint: Checkpoint | null = this.#checkpoints.latest(key, row.head, row.timestamp, (head) =>
+      this.#reader.passed(key, head),
+    );
     return { epoch: row.epoch, head: row.head, checkpoint, timestamp: row.timestamp, bytes: row.bytes };
   }
 
@@ -179,7 +166,16 @@ class EmbeddedLog implements EnclaveLog {
 
   async checkpoint(key: LogKey, epoch: Epoch, checkpoint: NewCheckpoint): Promise<void> {
     const { put, remove } = this.#checkpoints.prepare(key, checkpoint);
-    must(await this.#queue.submit({ kind: 'checkpoint', prefix: prefixOf(key), epoch, seq: checkpoint.head.seq, put, remove }));
+    must(
+      await this.#queue.submit({
+        kind: 'checkpoint',
+        prefix: prefixOf(key),
+        epoch,
+        seq: checkpoint.head.seq,
+        put,
+        remove,
+      }),
+    );
   }
 
   erased(): Promise<void> {
@@ -191,13 +187,30 @@ class EmbeddedLog implements EnclaveLog {
     this.#records.release(key);
   }
 
-  async replaceTail(key: LogKey, epoch: Epoch, keep: Head, batches: readonly Batch[], head: Head, timestamp: number, dueAt: number): Promise<AppendResult> {
+  async replaceTail(
+    key: LogKey,
+    epoch: Epoch,
+    keep: Head,
+    batches: readonly Batch[],
+    head: Head,
+    timestamp: number,
+    dueAt: number,
+  ): Promise<AppendResult> {
     let reached = keep;
     for (const batch of batches) reached = foldHead(reached, Buffer.from(batch.skeleton));
     if (!sameHead(reached, head)) throw new Error('The batches do not lead from the head that is kept to the new one.');
     const packed = packReplacement(key, epoch, keep, batches, timestamp, dueAt);
     this.#eraser.asked();
-    const result = await this.#queue.submit({ kind: 'replace', prefix: prefixOf(key), epoch, keep, timestamp, dueAt, packed, appends: batches.length });
+    const result = await this.#queue.submit({
+      kind: 'replace',
+      prefix: prefixOf(key),
+      epoch,
+      keep,
+      timestamp,
+      dueAt,
+      packed,
+      appends: batches.length,
+    });
     this.release(key);
     if (result === 'ok') this.#eraser.resume();
     else this.#eraser.overwritten(1);

@@ -1,9 +1,9 @@
 import { crc32 } from 'node:zlib';
-import { FORMAT_VERSION, IC_ERASED, RECORD_EVENT, RULES_VERSION, type Head } from '../../../kernel/kernel.ts';
-import type { LogKey } from '../enclave-log.ts';
-import { LogDamaged, LogFormat } from '../log-errors.ts';
+import { FORMAT_VERSION, type Head, RECORD_EVENT, RULES_VERSION } from '../../../kernel/kernel.ts';
 import { padded, readInt, writeInt } from '../bytes.ts';
+import type { LogKey } from '../enclave-log.ts';
 import { HEAD_BYTES, readHead } from '../head-bytes.ts';
+import { LogDamaged, LogFormat } from '../log-errors.ts';
 import { entryKeySeq, keyOf } from './row-keys.ts';
 
 /**
@@ -66,7 +66,14 @@ export function entrySize(skeleton: number, content: number, holes = 0): number 
 }
 
 /** A row with all but version and checksum; `content` lies at `offset` of `file`. */
-export function writeEntry(row: Buffer, fields: EntryFields, skeleton: Buffer, content: Buffer, file: number, offset: number): void {
+export function writeEntry(
+  row: Buffer,
+  fields: EntryFields,
+  skeleton: Buffer,
+  content: Buffer,
+  file: number,
+  offset: number,
+): void {
   writeInt(row, fields.firstSeq, 8);
   row.writeUInt32LE(fields.events, 16);
   row.writeUInt32LE(fields.closings, 20);
@@ -82,7 +89,8 @@ export function writeEntry(row: Buffer, fields: EntryFields, skeleton: Buffer, c
   row.set(skeleton, ENTRY_HEADER);
   const pages = ENTRY_HEADER + skeleton.length;
   let at = pages;
-  for (let page = 0; page * CONTENT_PAGE < content.length; page++, at += 4) row.writeUInt32LE(crc32(pageOf(content, page)), at);
+  for (let page = 0; page * CONTENT_PAGE < content.length; page++, at += 4)
+    row.writeUInt32LE(crc32(pageOf(content, page)), at);
   row.fill(0, at, pages + padded(at - pages));
 }
 
@@ -99,12 +107,14 @@ export function decodeEntry(row: Buffer, key: Buffer): Entry {
   if (row.length < ENTRY_HEADER || crc32(row.subarray(8), crc32(key)) !== row.readUInt32LE(4)) {
     throw new LogDamaged(keyOf(key, 0), entryKeySeq(key), 'batch');
   }
-  if (row.readUInt16LE(0) > FORMAT_VERSION) throw new LogFormat('This enclave was written by a newer version of the node: start that version.');
+  if (row.readUInt16LE(0) > FORMAT_VERSION)
+    throw new LogFormat('This enclave was written by a newer version of the node: start that version.');
   const skeletonLength = row.readUInt32LE(208);
   const length = row.readUInt32LE(196);
   const holes: Hole[] = [];
   let at = entrySize(skeletonLength, length);
-  for (let i = row.readUInt32LE(212); i > 0; i--, at += 8) holes.push({ offset: row.readUInt32LE(at), length: row.readUInt32LE(at + 4) });
+  for (let i = row.readUInt32LE(212); i > 0; i--, at += 8)
+    holes.push({ offset: row.readUInt32LE(at), length: row.readUInt32LE(at + 4) });
   return {
     row,
     firstSeq: readInt(row, 8),
@@ -130,7 +140,11 @@ export function pageSum(entry: Entry, page: number): number {
 }
 
 /** Calls `visit` for every record with its offset in the skeleton. Throws LogDamaged on lengths that do not add up. */
-export function eachRecord(skeleton: Buffer, visit: (at: number, length: number, kind: number) => void, key: LogKey | null = null): void {
+export function eachRecord(
+  skeleton: Buffer,
+  visit: (at: number, length: number, kind: number) => void,
+  key: LogKey | null = null,
+): void {
   let at = 0;
   while (at < skeleton.length) {
     const length = at + 8 > skeleton.length ? 0 : skeleton.readUInt32LE(at);
@@ -151,7 +165,9 @@ export function contentOffsets(entry: Entry): { at: Uint32Array; records: Uint32
   eachRecord(skeleton, (at, _length, kind) => {
     if (kind !== RECORD_EVENT) return;
     const length = skeleton.readUInt32LE(at + 44);
-    if (length > 0) for (let next = holes[hole]; next !== undefined && next.offset === position; next = holes[++hole]) position += next.length;
+    if (length > 0)
+      for (let next = holes[hole]; next !== undefined && next.offset === position; next = holes[++hole])
+        position += next.length;
     records[event] = at;
     offsets[event++] = position;
     position += length;
@@ -163,7 +179,13 @@ export function contentOffsets(entry: Entry): { at: Uint32Array; records: Uint32
  * The row of `entry` with a changed skeleton and further holes. `content` is the content as written with all old holes
  * as zeros; it is zeroed at the new ones. A page that did not check keeps its old sum, so that the damage stays visible.
  */
-export function rewriteEntry(entry: Entry, key: Buffer, skeleton: Buffer, added: readonly Hole[], content: Buffer): Buffer {
+export function rewriteEntry(
+  entry: Entry,
+  key: Buffer,
+  skeleton: Buffer,
+  added: readonly Hole[],
+  content: Buffer,
+): Buffer {
   const holes = [...entry.holes, ...added].sort((a, b) => a.offset - b.offset);
   const sums = new Map<number, number>();
   for (const hole of added) {
@@ -178,7 +200,10 @@ export function rewriteEntry(entry: Entry, key: Buffer, skeleton: Buffer, added:
   row.writeUInt32LE(holes.length, 212);
   row.set(skeleton, ENTRY_HEADER);
   for (let page = 0; page * CONTENT_PAGE < entry.place.length; page++) {
-    row.writeUInt32LE(sums.has(page) ? crc32(pageOf(content, page)) : pageSum(entry, page), ENTRY_HEADER + skeleton.length + 4 * page);
+    row.writeUInt32LE(
+      sums.has(page) ? crc32(pageOf(content, page)) : pageSum(entry, page),
+      ENTRY_HEADER + skeleton.length + 4 * page,
+    );
   }
   let at = entrySize(skeleton.length, entry.place.length);
   for (const hole of holes) {

@@ -2,7 +2,6 @@ import { IC_ERASED } from '../../../kernel/kernel.ts';
 import { asBuffer } from '../bytes.ts';
 import { contentOffsets, decodeEntry, type Hole, rewriteEntry } from './entry-row.ts';
 import { findEntryRow } from './find-entry.ts';
-import { getRow } from './store.ts';
 import { journalOverwrite, put, remove, type Transaction, zeroHoles } from './transaction.ts';
 import { CODE_OK, type WriteOp } from './writer-messages.ts';
 
@@ -34,7 +33,8 @@ export function eraseStep(tx: Transaction, op: Extract<WriteOp, { kind: 'erase' 
     }
     const content = entry.place.length === 0 ? Buffer.alloc(0) : zeroHoles(tx.readContent(entry.place), entry.holes);
     put(tx, tx.store.entries, found.key, rewriteEntry(entry, found.key, skeleton, holes, content));
-    for (const hole of holes) journalOverwrite(tx, { file: entry.place.file, offset: entry.place.offset + hole.offset, length: hole.length });
+    for (const hole of holes)
+      journalOverwrite(tx, { file: entry.place.file, offset: entry.place.offset + hole.offset, length: hole.length });
   }
   remove(tx, tx.store.erasures, asBuffer(op.done));
   return CODE_OK;

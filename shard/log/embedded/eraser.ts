@@ -55,7 +55,9 @@ export class Eraser {
   /** Resolves when nothing is left to erase; rejects if it can't be done now (it goes on after the next Delete or start). */
   finished(): Promise<void> {
     return new Promise((resolve, reject) => {
-      this.#waiting.push(() => (this.#failed ? reject(new Error('Erasing has failed; it is tried again at the next start.')) : resolve()));
+      this.#waiting.push(() =>
+        this.#failed ? reject(new Error('Erasing has failed; it is tried again at the next start.')) : resolve(),
+      );
       this.resume();
     });
   }
@@ -80,7 +82,12 @@ export class Eraser {
 
   #journal(): Buffer[] {
     const rows: Buffer[] = [];
-    for (const row of this.#store.erasures.getKeys({ start: Buffer.from([JOURNAL_EVENT]), end: Buffer.from([JOURNAL_BYTES]), limit: SLICE })) rows.push(row);
+    for (const row of this.#store.erasures.getKeys({
+      start: Buffer.from([JOURNAL_EVENT]),
+      end: Buffer.from([JOURNAL_BYTES]),
+      limit: SLICE,
+    }))
+      rows.push(row);
     return rows;
   }
 
@@ -91,7 +98,12 @@ export class Eraser {
     const seq = await this.#index.find(key, 'id', id);
     if (seq >= 0) {
       events.push({ seq, id: new Uint8Array(id) });
-      for (const candidate of this.#index.candidates(key, { from: seq, to: Number.MAX_SAFE_INTEGER, reverse: false, targets: [id] })) {
+      for (const candidate of this.#index.candidates(key, {
+        from: seq,
+        to: Number.MAX_SAFE_INTEGER,
+        reverse: false,
+        targets: [id],
+      })) {
         if (candidate < 0) {
           await new Promise(setImmediate);
           continue;
@@ -102,7 +114,12 @@ export class Eraser {
       }
     }
     this.asked();
-    const result = await this.#queue.submit({ kind: 'erase', prefix: new Uint8Array(row.subarray(1, 1 + KEY_PREFIX)), events, done: new Uint8Array(row) });
+    const result = await this.#queue.submit({
+      kind: 'erase',
+      prefix: new Uint8Array(row.subarray(1, 1 + KEY_PREFIX)),
+      events,
+      done: new Uint8Array(row),
+    });
     if (result !== 'ok') this.overwritten(1);
     this.#records.release(key);
     return result === 'ok';

@@ -1,8 +1,8 @@
 import type { Head } from '../../../kernel/kernel.ts';
 import { decodeEntry, type Entry, entryAfter, entryBefore, PART_EARLIER, PART_LATER } from './entry-row.ts';
 import { foldHead } from './fold-head.ts';
-import { getRow, type Rows } from './store.ts';
 import { entryKey, entryKeySeq, KEY_PREFIX } from './row-keys.ts';
+import { getRow, type Rows } from './store.ts';
 
 export interface FoundRow {
   readonly key: Buffer;
@@ -20,13 +20,22 @@ export function findEntryRow(entries: Rows, prefix: Buffer, seq: number): FoundR
 
 /** Rows of batches whose first seq is ≤ `seq`, last first. */
 export function* entriesBackwards(entries: Rows, prefix: Buffer, seq: number): Generator<FoundRow> {
-  for (const { key, value } of entries.getRange({ start: entryKey(prefix, seq, 0xffff), end: entryKey(prefix, 0, 0), inclusiveEnd: true, reverse: true })) {
+  for (const { key, value } of entries.getRange({
+    start: entryKey(prefix, seq, 0xffff),
+    end: entryKey(prefix, 0, 0),
+    inclusiveEnd: true,
+    reverse: true,
+  })) {
     yield { key, value };
   }
 }
 
 /** Rows of batches from this key position on, in order. */
-export function* entriesForwards(entries: Rows, prefix: Buffer, from: { seq: number; ordinal: number }): Generator<FoundRow> {
+export function* entriesForwards(
+  entries: Rows,
+  prefix: Buffer,
+  from: { seq: number; ordinal: number },
+): Generator<FoundRow> {
   for (const { key, value } of entries.getRange({ start: entryKey(prefix, from.seq, from.ordinal) })) {
     if (Buffer.compare(key.subarray(0, KEY_PREFIX), prefix) !== 0) return;
     yield { key, value };
@@ -54,7 +63,8 @@ export function* linkedBackwards(entries: Rows, prefix: Buffer, seq: number): Ge
     const linked: LinkedEntry[] = [];
     let head = entryBefore(entry);
     for (const part of parts) {
-      const after = (part.entry.part & PART_EARLIER) !== 0 ? foldHead(head, part.entry.skeleton) : entryAfter(part.entry);
+      const after =
+        (part.entry.part & PART_EARLIER) !== 0 ? foldHead(head, part.entry.skeleton) : entryAfter(part.entry);
       linked.unshift({ ...part, before: head, after });
       head = after;
     }

@@ -1,8 +1,8 @@
 import { createHash } from 'node:crypto';
-import { RECORD_CLOSING, RECORD_EVENT, type Head } from '../../../kernel/kernel.ts';
+import { type Head, RECORD_CLOSING, RECORD_EVENT } from '../../../kernel/kernel.ts';
 import { readInt } from '../bytes.ts';
-import { eachRecord } from './entry-row.ts';
 import { sameHead } from '../head-bytes.ts';
+import { eachRecord } from './entry-row.ts';
 
 /** The head after these records (ARCHITECTURE §3: chain_n = sha256(chain_{n−1} || id_n)). */
 export function foldHead(head: Head, skeleton: Buffer): Head {
@@ -26,9 +26,17 @@ export function offsetOfHead(head: Head, skeleton: Buffer, target: Head): number
 
 function foldRecord(head: Head, skeleton: Buffer, at: number, kind: number): Head {
   if (kind === RECORD_EVENT) {
-    const chain = createHash('sha256').update(head.chain).update(skeleton.subarray(at + 48, at + 80)).digest();
+    const chain = createHash('sha256')
+      .update(head.chain)
+      .update(skeleton.subarray(at + 48, at + 80))
+      .digest();
     return { ...head, seq: readInt(skeleton, at + 8), chain: new Uint8Array(chain) };
   }
-  if (kind === RECORD_CLOSING) return { ...head, bundles: readInt(skeleton, at + 8) + 1, ctRoot: new Uint8Array(skeleton.subarray(at + 136, at + 168)) };
+  if (kind === RECORD_CLOSING)
+    return {
+      ...head,
+      bundles: readInt(skeleton, at + 8) + 1,
+      ctRoot: new Uint8Array(skeleton.subarray(at + 136, at + 168)),
+    };
   return head;
 }

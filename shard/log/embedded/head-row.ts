@@ -1,10 +1,10 @@
 import { crc32 } from 'node:zlib';
 import type { Head } from '../../../kernel/kernel.ts';
 import { FORMAT_VERSION, RULES_VERSION } from '../../../kernel/kernel.ts';
-import type { Epoch } from '../enclave-log.ts';
-import { LogDamaged, LogFormat } from '../log-errors.ts';
 import { readInt, writeInt } from '../bytes.ts';
+import type { Epoch } from '../enclave-log.ts';
 import { HEAD_BYTES, readHead } from '../head-bytes.ts';
+import { LogDamaged, LogFormat } from '../log-errors.ts';
 import { keyOf } from './row-keys.ts';
 
 /**
@@ -46,8 +46,10 @@ export function sealHeadRow(row: Buffer, prefix: Uint8Array): Buffer {
 
 /** Throws LogDamaged unless the row checks, LogFormat if a newer version wrote it. */
 export function checkHeadRow(row: Buffer, prefix: Uint8Array): Buffer {
-  if (row.length !== HEAD_ROW || crc32(row.subarray(8), crc32(prefix)) !== row.readUInt32LE(4)) throw new LogDamaged(keyOf(prefix, 0), -1, 'head');
-  if (row.readUInt16LE(0) > FORMAT_VERSION) throw new LogFormat('This enclave was written by a newer version of the node: start that version.');
+  if (row.length !== HEAD_ROW || crc32(row.subarray(8), crc32(prefix)) !== row.readUInt32LE(4))
+    throw new LogDamaged(keyOf(prefix, 0), -1, 'head');
+  if (row.readUInt16LE(0) > FORMAT_VERSION)
+    throw new LogFormat('This enclave was written by a newer version of the node: start that version.');
   return row;
 }
 

@@ -1,9 +1,9 @@
 import type { LogKey } from '../enclave-log.ts';
 import { FIELD_HASH, FIELD_ID, FIELDS, IndexColumns, SEGMENT } from './index-columns.ts';
-import { BLOCK, BLOCK_SEGMENTS, encodeIndexRow, indexKey, IndexRow, SEGMENT_PARTS, segmentPart } from './index-rows.ts';
+import { BLOCK, BLOCK_SEGMENTS, encodeIndexRow, IndexRow, indexKey, SEGMENT_PARTS, segmentPart } from './index-rows.ts';
 import type { LogReader } from './log-reader.ts';
-import { prefixOf } from './row-keys.ts';
 import type { RecordCache } from './record-cache.ts';
+import { prefixOf } from './row-keys.ts';
 import type { Store } from './store.ts';
 import type { WriteQueue } from './write-queue.ts';
 import type { Row } from './writer-messages.ts';
@@ -79,17 +79,29 @@ export class IndexBuilder {
     }
     void this.#queue.submit({ kind: 'index', prefix, generation, lastSeq: (segment + 1) * SEGMENT - 1, put });
     if ((segment + 1) % BLOCK_SEGMENTS === 0) {
-      for (const field of [FIELD_ID, FIELD_HASH]) yield* this.#block(key, prefix, field, (segment + 1) / BLOCK_SEGMENTS - 1, generation, columns);
+      for (const field of [FIELD_ID, FIELD_HASH])
+        yield* this.#block(key, prefix, field, (segment + 1) / BLOCK_SEGMENTS - 1, generation, columns);
     }
     return columns;
   }
 
   /** One table over 16 segments, split by first byte: a lookup then reads 2 KiB instead of 16 × 32. */
-  *#block(key: LogKey, prefix: Buffer, field: number, block: number, generation: number, last: IndexColumns): Generator<void> {
+  *#block(
+    key: LogKey,
+    prefix: Buffer,
+    field: number,
+    block: number,
+    generation: number,
+    last: IndexColumns,
+  ): Generator<void> {
     const parts: number[][] = Array.from({ length: 256 }, () => []);
     for (let i = 0; i < BLOCK_SEGMENTS; i++) {
       const segment = block * BLOCK_SEGMENTS + i;
-      const values = segment === last.segment ? last.sorted(field) : (this.#stored(prefix, field, segment, generation) ?? (yield* this.extend(key, new IndexColumns(segment), (segment + 1) * SEGMENT)).sorted(field));
+      const values =
+        segment === last.segment
+          ? last.sorted(field)
+          : (this.#stored(prefix, field, segment, generation) ??
+            (yield* this.extend(key, new IndexColumns(segment), (segment + 1) * SEGMENT)).sorted(field));
       for (const value of values) {
         const hash = Math.floor(value / SEGMENT);
         (parts[hash >>> 24] as number[]).push(hash * SEGMENT * BLOCK_SEGMENTS + i * SEGMENT + (value % SEGMENT));
@@ -99,10 +111,19 @@ export class IndexBuilder {
     const put: Row[] = [];
     for (let part = 0; part < parts.length; part++) {
       const rowKey = indexKey(prefix, BLOCK + field, block, part);
-      put.push({ key: rowKey, value: encodeIndexRow(rowKey, generation, Float64Array.from(parts[part] as number[]).sort()) });
+      put.push({
+        key: rowKey,
+        value: encodeIndexRow(rowKey, generation, Float64Array.from(parts[part] as number[]).sort()),
+      });
       if ((part & 15) === 15) yield;
     }
-    void this.#queue.submit({ kind: 'index', prefix, generation, lastSeq: (block + 1) * BLOCK_SEGMENTS * SEGMENT - 1, put });
+    void this.#queue.submit({
+      kind: 'index',
+      prefix,
+      generation,
+      lastSeq: (block + 1) * BLOCK_SEGMENTS * SEGMENT - 1,
+      put,
+    });
   }
 
   #stored(prefix: Buffer, field: number, segment: number, generation: number): Float64Array | null {

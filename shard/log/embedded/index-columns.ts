@@ -15,7 +15,13 @@ export const FIELDS = 6;
 
 /** What the indexes keep of a value: 32 bits. Equal ones are told apart at the record. */
 export function bytesPrefix(value: Uint8Array, at = 0): number {
-  return (((value[at] as number) << 24) | ((value[at + 1] as number) << 16) | ((value[at + 2] as number) << 8) | (value[at + 3] as number)) >>> 0;
+  return (
+    (((value[at] as number) << 24) |
+      ((value[at + 1] as number) << 16) |
+      ((value[at + 2] as number) << 8) |
+      (value[at + 3] as number)) >>>
+    0
+  );
 }
 
 export function textPrefix(text: string): number {
@@ -46,7 +52,8 @@ export class IndexColumns {
   /** Adds an event record (kernel.ts). */
   add(record: Buffer): void {
     const at = this.count++;
-    if (at === (this.#fixed[0] as Uint32Array).length) this.#fixed = this.#fixed.map((old) => grown(old, new Uint32Array(old.length * 4)));
+    if (at === (this.#fixed[0] as Uint32Array).length)
+      this.#fixed = this.#fixed.map((old) => grown(old, new Uint32Array(old.length * 4)));
     const fixed = this.#fixed;
     (fixed[FIELD_ID] as Uint32Array)[at] = bytesPrefix(record, 48);
     (fixed[FIELD_HASH] as Uint32Array)[at] = bytesPrefix(record, 80);

@@ -1,10 +1,22 @@
-import type { Batch, CandidatePlan, LogKey } from '../enclave-log.ts';
 import { RECORD_EVENT } from '../../../kernel/kernel.ts';
 import { asBuffer } from '../bytes.ts';
+import type { Batch, CandidatePlan, LogKey } from '../enclave-log.ts';
 import { eachRecord } from './entry-row.ts';
 import { IndexBuilder, SLICE_MS } from './index-builder.ts';
-import { bytesPrefix, FIELD_FROM, FIELD_HASH, FIELD_ID, FIELD_TAG, FIELD_TARGET, FIELD_TYPE, IndexColumns, SEGMENT, tagPrefix, textPrefix } from './index-columns.ts';
-import { BLOCK, BLOCK_SEGMENTS, indexKey, IndexRow, segmentPart } from './index-rows.ts';
+import {
+  bytesPrefix,
+  FIELD_FROM,
+  FIELD_HASH,
+  FIELD_ID,
+  FIELD_TAG,
+  FIELD_TARGET,
+  FIELD_TYPE,
+  IndexColumns,
+  SEGMENT,
+  tagPrefix,
+  textPrefix,
+} from './index-columns.ts';
+import { BLOCK, BLOCK_SEGMENTS, IndexRow, indexKey, segmentPart } from './index-rows.ts';
 import type { LogReader } from './log-reader.ts';
 import type { RecordCache } from './record-cache.ts';
 import { prefixOf } from './row-keys.ts';
@@ -43,7 +55,12 @@ export class IndexReader {
     const tail = this.#tails.get(name);
     if (tail === undefined || tail.next < batch.firstSeq) {
       // The next lookup reads what it needs.
-      for (let segment = Math.floor(batch.firstSeq / SEGMENT); (segment + 1) * SEGMENT <= batch.firstSeq + batch.events; segment++) this.#builder.enqueue(key, segment, null);
+      for (
+        let segment = Math.floor(batch.firstSeq / SEGMENT);
+        (segment + 1) * SEGMENT <= batch.firstSeq + batch.events;
+        segment++
+      )
+        this.#builder.enqueue(key, segment, null);
       return;
     }
     let columns = tail;
@@ -95,10 +112,11 @@ export class IndexReader {
     for (let i = 0; i <= last - first; i++) {
       const segment = plan.reverse ? last - i : first + i;
       const bits = yield* pausing(this.#match(key, prefix, state.generation, segment, terms, head));
-      if (bits !== null) for (const offset of offsetsOf(bits, plan.reverse)) {
-        const seq = segment * SEGMENT + offset;
-        if (seq >= from && seq <= to) yield seq;
-      }
+      if (bits !== null)
+        for (const offset of offsetsOf(bits, plan.reverse)) {
+          const seq = segment * SEGMENT + offset;
+          if (seq >= from && seq <= to) yield seq;
+        }
       if (performance.now() > slice) {
         yield -1;
         slice = performance.now() + SLICE_MS;
@@ -141,9 +159,14 @@ export class IndexReader {
     while (segment >= 0) {
       const found: number[] = [];
       const block = Math.floor(segment / BLOCK_SEGMENTS);
-      const wide = segment % BLOCK_SEGMENTS === BLOCK_SEGMENTS - 1 ? IndexRow.read(this.#store.index, indexKey(prefix, BLOCK + field, block, short >>> 24), row.generation) : null;
+      const wide =
+        segment % BLOCK_SEGMENTS === BLOCK_SEGMENTS - 1
+          ? IndexRow.read(this.#store.index, indexKey(prefix, BLOCK + field, block, short >>> 24), row.generation)
+          : null;
       if (wide !== null) {
-        wide.each(short * SEGMENT * BLOCK_SEGMENTS, SEGMENT * BLOCK_SEGMENTS, (offset) => found.push(block * BLOCK_SEGMENTS * SEGMENT + offset));
+        wide.each(short * SEGMENT * BLOCK_SEGMENTS, SEGMENT * BLOCK_SEGMENTS, (offset) =>
+          found.push(block * BLOCK_SEGMENTS * SEGMENT + offset),
+        );
         segment -= BLOCK_SEGMENTS;
       } else {
         const start = segment * SEGMENT;
@@ -156,7 +179,14 @@ export class IndexReader {
   }
 
   /** The events of a segment that meet all terms, as bits; null if there are none. */
-  *#match(key: LogKey, prefix: Buffer, generation: number, segment: number, terms: readonly Term[], head: number): Generator<void, Uint32Array | null> {
+  *#match(
+    key: LogKey,
+    prefix: Buffer,
+    generation: number,
+    segment: number,
+    terms: readonly Term[],
+    head: number,
+  ): Generator<void, Uint32Array | null> {
     const full = (segment + 1) * SEGMENT <= head + 1;
     let all: Uint32Array | null = null;
     for (const term of terms) {
@@ -177,7 +207,15 @@ export class IndexReader {
   }
 
   /** Offsets in a full segment; a segment without a usable row is built, and written for the next time. */
-  *#each(key: LogKey, prefix: Buffer, generation: number, segment: number, field: number, prefixes: readonly number[], found: (offset: number) => void): Generator<void> {
+  *#each(
+    key: LogKey,
+    prefix: Buffer,
+    generation: number,
+    segment: number,
+    field: number,
+    prefixes: readonly number[],
+    found: (offset: number) => void,
+  ): Generator<void> {
     let missing = false;
     for (const short of prefixes) {
       const row = IndexRow.read(this.#store.index, indexKey(prefix, field, segment, segmentPart(short)), generation);
@@ -197,10 +235,11 @@ export class IndexReader {
     const columns = known !== undefined && known.segment >= segment ? known : new IndexColumns(segment);
     this.#tails.delete(name);
     this.#tails.set(name, columns);
-    if (this.#tails.size > TAILS) for (const oldest of this.#tails.keys()) {
-      this.#tails.delete(oldest);
-      break;
-    }
+    if (this.#tails.size > TAILS)
+      for (const oldest of this.#tails.keys()) {
+        this.#tails.delete(oldest);
+        break;
+      }
     return yield* this.#builder.extend(key, columns, head + 1);
   }
 }
@@ -216,9 +255,16 @@ function* pausing<T>(steps: Generator<void, T>): Generator<number, T> {
 
 function termsOf(plan: CandidatePlan): Term[] {
   const terms: Term[] = [];
-  if (plan.targets !== undefined) terms.push({ field: FIELD_TARGET, prefixes: plan.targets.map((value) => bytesPrefix(value)) });
-  for (const tag of plan.tags ?? []) terms.push({ field: FIELD_TAG, prefixes: tag.values === null ? [tagPrefix(tag.name, null)] : tag.values.map((value) => tagPrefix(tag.name, value)) });
-  if (plan.froms !== undefined) terms.push({ field: FIELD_FROM, prefixes: plan.froms.map((value) => bytesPrefix(value)) });
+  if (plan.targets !== undefined)
+    terms.push({ field: FIELD_TARGET, prefixes: plan.targets.map((value) => bytesPrefix(value)) });
+  for (const tag of plan.tags ?? [])
+    terms.push({
+      field: FIELD_TAG,
+      prefixes:
+        tag.values === null ? [tagPrefix(tag.name, null)] : tag.values.map((value) => tagPrefix(tag.name, value)),
+    });
+  if (plan.froms !== undefined)
+    terms.push({ field: FIELD_FROM, prefixes: plan.froms.map((value) => bytesPrefix(value)) });
   if (plan.types !== undefined) terms.push({ field: FIELD_TYPE, prefixes: plan.types.map(textPrefix) });
   return terms;
 }

@@ -1,1 +1,22 @@
-export { openEmbeddedLog, type EmbeddedLogOptions } from './embedded-log.ts';
+import { mkdirSync } from 'node:fs';
+import type { EnclaveLog } from '../enclave-log.ts';
+import { EmbeddedLog, type EmbeddedLogOptions } from './embedded-log.ts';
+import { WriteQueue } from './write-queue.ts';
+
+/**
+ * Opens the log over LMDB, taking the folder over from any process that still has it open: from then on that one's
+ * appends are 'fenced'. Rejects with a sentence if the folder has a newer format or can't be used.
+ */
+export async function openEmbeddedLog(options: EmbeddedLogOptions): Promise<EnclaveLog> {
+  mkdirSync(options.folder, { recursive: true, mode: 0o700 });
+  let log: EmbeddedLog | null = null;
+  const queue = await WriteQueue.start({
+    folder: options.folder,
+    onFatal: (reason) => options.onFatal?.(reason),
+    onFailure: (reason) => options.onFailure?.(reason),
+    onCommitted: () => log?.committed(),
+    onErased: (ops) => log?.overwritten(ops),
+  });
+  log = new EmbeddedLog(options, queue);
+  return log;
+}

@@ -8,7 +8,8 @@ const FORMAT = Buffer.from('format');
 export function checkFormat(store: Store): void {
   const row = getRow(store.meta, FORMAT);
   if (row === undefined) {
-    for (const _ of store.heads.getKeys({ limit: 1 })) throw new LogFormat('The log folder has enclaves but no format row: restore it from a backup.');
+    for (const _ of store.heads.getKeys({ limit: 1 }))
+      throw new LogFormat('The log folder has enclaves but no format row: restore it from a backup.');
     const stamp = Buffer.alloc(2);
     stamp.writeUInt16LE(FORMAT_VERSION);
     store.meta.putSync(FORMAT, stamp);
@@ -16,5 +17,8 @@ export function checkFormat(store: Store): void {
   }
   if (row.length !== 2) throw new LogFormat('The log folder has a damaged format row: restore it from a backup.');
   const version = row.readUInt16LE(0);
-  if (version > FORMAT_VERSION) throw new LogFormat(`The log folder has format ${version}, this version of the node reads up to ${FORMAT_VERSION}: start the newer version.`);
+  if (version > FORMAT_VERSION)
+    throw new LogFormat(
+      `The log folder has format ${version}, this version of the node reads up to ${FORMAT_VERSION}: start the newer version.`,
+    );
 }

@@ -1,13 +1,13 @@
-import { RECORD_CLOSING, RECORD_EVENT, type Head } from '../../../kernel/kernel.ts';
-import type { Batch, LogKey } from '../enclave-log.ts';
-import { LogDamaged } from '../log-errors.ts';
+import { type Head, RECORD_CLOSING, RECORD_EVENT } from '../../../kernel/kernel.ts';
 import { readInt, readKeyInt } from '../bytes.ts';
+import type { Batch, LogKey } from '../enclave-log.ts';
+import { sameHead } from '../head-bytes.ts';
+import { LogDamaged } from '../log-errors.ts';
 import { decodeClosing } from './closing-row.ts';
 import type { ContentReader } from './content-reader.ts';
-import { decodeEntry, eachRecord, type Entry, entryBefore } from './entry-row.ts';
+import { decodeEntry, type Entry, eachRecord, entryBefore } from './entry-row.ts';
 import { entriesForwards, findEntryRow, linkedBackwards } from './find-entry.ts';
 import { offsetOfHead } from './fold-head.ts';
-import { sameHead } from '../head-bytes.ts';
 import { decodeHeadRow, type HeadRow } from './head-row.ts';
 import { keyOf, numberKey, prefixOf } from './row-keys.ts';
 import { getRow, type Store } from './store.ts';
@@ -53,7 +53,13 @@ export class LogReader {
       if (entry.firstSeq !== next) throw new LogDamaged(key, next, 'order of the batches');
       if (entry.events > 0 && bytes >= maxBytes && batches.length > 0) return batches;
       const content = this.#contents.readAll(key, entry);
-      batches.push({ firstSeq: entry.firstSeq, events: entry.events, closings: entry.closings, skeleton: new Uint8Array(entry.skeleton), content: new Uint8Array(content) });
+      batches.push({
+        firstSeq: entry.firstSeq,
+        events: entry.events,
+        closings: entry.closings,
+        skeleton: new Uint8Array(entry.skeleton),
+        content: new Uint8Array(content),
+      });
       bytes += entry.skeleton.length + content.length;
       next = entry.firstSeq + entry.events;
     }
@@ -83,10 +89,14 @@ export class LogReader {
     if (entry === null) return null;
     let index = entryBefore(entry).bundles;
     let passed = false;
-    eachRecord(entry.skeleton, (at, _length, kind) => {
-      if (kind === RECORD_CLOSING && !passed) index = readInt(entry.skeleton, at + 8) + 1;
-      if (kind === RECORD_EVENT && readInt(entry.skeleton, at + 8) === seq) passed = true;
-    }, key);
+    eachRecord(
+      entry.skeleton,
+      (at, _length, kind) => {
+        if (kind === RECORD_CLOSING && !passed) index = readInt(entry.skeleton, at + 8) + 1;
+        if (kind === RECORD_EVENT && readInt(entry.skeleton, at + 8) === seq) passed = true;
+      },
+      key,
+    );
     return this.closing(key, index);
   }
 
@@ -126,4 +136,3 @@ export class LogReader {
     return decodeEntry(entry.value, entry.key).firstSeq;
   }
 }
-

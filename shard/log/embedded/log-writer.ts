@@ -1,15 +1,22 @@
 import { randomBytes } from 'node:crypto';
 import { join } from 'node:path';
-import { appendStep } from './append-step.ts';
 import { asBuffer, readInt, writeInt } from '../bytes.ts';
-import { CONTENT_FILE_BYTES, ContentWriter, SyncFailed } from './content-writer.ts';
+import { appendStep } from './append-step.ts';
+import { CONTENT_FILE_BYTES, ContentWriter, SyncFailed, syncFolders } from './content-writer.ts';
 import type { ContentPlace } from './entry-row.ts';
 import { JOURNAL_BYTES, overwriteJournalKey, readOverwriteJournal } from './erase-journal.ts';
 import { checkFormat } from './log-format.ts';
 import { opStep } from './op-step.ts';
 import { getRow, openStore, type Store } from './store.ts';
 import { journalOverwrite, type Transaction } from './transaction.ts';
-import { CODE_FENCED, CODE_OK, CODE_UNKNOWN, type FromWriter, PACKED_HEADER, type WriteGroup } from './writer-messages.ts';
+import {
+  CODE_FENCED,
+  CODE_OK,
+  CODE_UNKNOWN,
+  type FromWriter,
+  PACKED_HEADER,
+  type WriteGroup,
+} from './writer-messages.ts';
 
 /**
  * The thread that owns every write. One group at a time: contents to the content file and to disk, then one LMDB
@@ -22,12 +29,15 @@ export class LogWriter {
   /** durable end of the current content file */
   #end = 0;
   #dead = false;
+  /** another process has taken the folder over */
+  #lost = false;
 
   /** Takes the folder over and finishes what a crash left: afterwards no earlier owner's transaction can land. */
   constructor(folder: string, contents: ContentWriter = new ContentWriter(join(folder, 'content'))) {
     this.#store = openStore(folder);
     const { root, meta, erasures } = this.#store;
     this.#contents = contents;
+    syncFolders(folder);
     root.transactionSync(() => {
       checkFormat(this.#store);
       meta.putSync(OWNER, this.#owner);
@@ -38,7 +48,8 @@ export class LogWriter {
     });
     this.#contents.cutTails(this.#ends());
     const left: ContentPlace[] = [];
-    for (const { key, value } of erasures.getRange({ start: Buffer.from([JOURNAL_BYTES]) })) left.push(readOverwriteJournal(key, value));
+    for (const { key, value } of erasures.getRange({ start: Buffer.from([JOURNAL_BYTES]) }))
+      left.push(readOverwriteJournal(key, value));
     this.#overwrite(left);
   }
 
@@ -47,7 +58,13 @@ export class LogWriter {
     const count = group.appends + group.ops.length;
     const codes = new Uint8Array(count).fill(CODE_UNKNOWN);
     if (this.#dead) return [{ kind: 'done', codes, error: 'the log has failed before', fatal: true }];
-    const tx: Transaction = { store: this.#store, readContent: (place) => this.#contents.read(place), wrote: false, overwrite: [] };
+    if (this.#lost) return [{ kind: 'done', codes: codes.fill(CODE_FENCED), error: null, fatal: false }];
+    const tx: Transaction = {
+      store: this.#store,
+      readContent: (place) => this.#contents.read(place),
+      wrote: false,
+      overwrite: [],
+    };
     try {
       const contents = contentsOf(group);
       const total = contents.reduce((sum, part) => sum + part.length, 0);
@@ -60,7 +77,9 @@ export class LogWriter {
       return [{ kind: 'done', codes, error: String(error), fatal: this.#failed(error) }];
     }
     const answers: FromWriter[] = [{ kind: 'done', codes, error: null, fatal: false }];
-    const erasures = group.ops.filter((op, i) => (op.kind === 'erase' || op.kind === 'replace') && codes[group.appends + i] === CODE_OK).length;
+    const erasures = group.ops.filter(
+      (op, i) => (op.kind === 'erase' || op.kind === 'replace') && codes[group.appends + i] === CODE_OK,
+    ).length;
     if (erasures > 0) answers.push({ kind: 'erased', ops: erasures });
     if (tx.overwrite.length > 0) {
       try {
@@ -83,6 +102,7 @@ export class LogWriter {
   #run(tx: Transaction, group: WriteGroup, codes: Uint8Array, total: number): void {
     const { meta } = this.#store;
     if (getRow(meta, OWNER)?.equals(this.#owner) !== true) {
+      this.#lost = true;
       codes.fill(CODE_FENCED);
       return;
     }
@@ -116,7 +136,10 @@ export class LogWriter {
     if (this.#end > 0 && this.#end + total > CONTENT_FILE_BYTES) {
       const file = this.#contents.file + 1;
       this.#store.root.transactionSync(() => {
-        if (getRow(this.#store.meta, OWNER)?.equals(this.#owner) === true) this.#store.meta.putSync(FILE, uint32(file));
+        // Recorded before it is used: the next run takes the number behind it.
+        if (getRow(this.#store.meta, OWNER)?.equals(this.#owner) !== true)
+          throw new Error('Another process has taken the log folder over.');
+        this.#store.meta.putSync(FILE, uint32(file));
       });
       this.#contents.begin(file);
       this.#end = 0;
@@ -126,7 +149,10 @@ export class LogWriter {
 
   /** True if nothing may be written any more. A full disk is no such case: LMDB has aborted, its pages are written anew. */
   #failed(error: unknown): boolean {
-    const full = error instanceof Error && !(error instanceof SyncFailed) && /ENOSPC|EDQUOT|No space left|quota/i.test(`${(error as NodeJS.ErrnoException).code ?? ''} ${error.message}`);
+    const full =
+      error instanceof Error &&
+      !(error instanceof SyncFailed) &&
+      /ENOSPC|EDQUOT|No space left|quota/i.test(`${(error as NodeJS.ErrnoException).code ?? ''} ${error.message}`);
     if (!full) this.#dead = true;
     try {
       if (full) this.#contents.cut(this.#end);
@@ -152,7 +178,8 @@ export class LogWriter {
 
   #ends(): Map<number, number> {
     const ends = new Map<number, number>();
-    for (const { key, value } of this.#store.meta.getRange({ start: endKey(0), end: endKey(0xffff_ffff) })) ends.set(key.readUInt32BE(END.length), readInt(value, 0));
+    for (const { key, value } of this.#store.meta.getRange({ start: endKey(0), end: endKey(0xffff_ffff) }))
+      ends.set(key.readUInt32BE(END.length), readInt(value, 0));
     return ends;
   }
 }

@@ -1,6 +1,6 @@
 import { asBuffer, readInt, writeInt } from '../bytes.ts';
-import { eraseStep } from './erase-step.ts';
 import { emptyHead, writeHead } from '../head-bytes.ts';
+import { eraseStep } from './erase-step.ts';
 import { checkHeadRow, HEAD_ROW, sealHeadRow, writeEpoch } from './head-row.ts';
 import { replaceStep } from './replace-step.ts';
 import { getRow } from './store.ts';
@@ -23,7 +23,8 @@ export function opStep(tx: Transaction, op: WriteOp, file: number, offset: numbe
     }
     case 'index': {
       const head = headRow(tx, asBuffer(op.prefix));
-      if (head === null || head.readUInt32LE(132) !== op.generation || readInt(head, 32) < op.lastSeq) return CODE_FENCED;
+      if (head === null || head.readUInt32LE(132) !== op.generation || readInt(head, 32) < op.lastSeq)
+        return CODE_FENCED;
       for (const row of op.put) put(tx, tx.store.index, asBuffer(row.key), asBuffer(row.value));
       return CODE_OK;
     }

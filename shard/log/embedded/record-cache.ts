@@ -1,6 +1,6 @@
+import { readInt } from '../bytes.ts';
 import type { LogKey, StoredEvent } from '../enclave-log.ts';
 import { LogDamaged } from '../log-errors.ts';
-import { readInt } from '../bytes.ts';
 import type { ContentReader } from './content-reader.ts';
 import { contentOffsets, type Entry } from './entry-row.ts';
 import type { LogReader } from './log-reader.ts';
@@ -88,7 +88,13 @@ export class RecordCache {
 
   #decoded(key: LogKey, seq: number): Decoded | null {
     const last = this.#last;
-    if (last !== null && holds(last.decoded.entry, seq) && last.lane === key.lane && Buffer.compare(last.enclave, key.enclave) === 0) return last.decoded;
+    if (
+      last !== null &&
+      holds(last.decoded.entry, seq) &&
+      last.lane === key.lane &&
+      Buffer.compare(last.enclave, key.enclave) === 0
+    )
+      return last.decoded;
     const name = nameOf(key);
     const known = this.#kept.get(name) ?? [];
     const place = placeOf(known, seq);

@@ -1,14 +1,33 @@
 import { type Head, RECORD_EVENT } from '../../../kernel/kernel.ts';
-import { appendStep } from './append-step.ts';
 import { asBuffer, readInt, writeInt } from '../bytes.ts';
-import { type ContentPlace, contentOffsets, eachRecord, type Entry, type Hole, PART_EARLIER, rewriteEntry, sealEntryRow } from './entry-row.ts';
+import { emptyHead, HEAD_BYTES, sameHead, writeHead } from '../head-bytes.ts';
+import { appendStep } from './append-step.ts';
+import {
+  type ContentPlace,
+  contentOffsets,
+  type Entry,
+  eachRecord,
+  type Hole,
+  PART_EARLIER,
+  rewriteEntry,
+  sealEntryRow,
+} from './entry-row.ts';
 import { entriesBackwards, linkedBackwards, positionOf } from './find-entry.ts';
 import { offsetOfHead } from './fold-head.ts';
-import { emptyHead, HEAD_BYTES, sameHead, writeHead } from '../head-bytes.ts';
 import { sealHeadRow } from './head-row.ts';
 import { numberKey } from './row-keys.ts';
 import type { Store } from './store.ts';
-import { headRow, journalOverwrite, keysFrom, moveDue, ownedBy, put, remove, type Transaction, zeroHoles } from './transaction.ts';
+import {
+  headRow,
+  journalOverwrite,
+  keysFrom,
+  moveDue,
+  ownedBy,
+  put,
+  remove,
+  type Transaction,
+  zeroHoles,
+} from './transaction.ts';
 import { CODE_FENCED, CODE_OK, type WriteOp } from './writer-messages.ts';
 
 type ReplaceOp = Extract<WriteOp, { kind: 'replace' }>;
@@ -45,10 +64,13 @@ export function replaceStep(tx: Transaction, op: ReplaceOp, file: number, offset
   }
   if (cut !== null) {
     put(tx, store.entries, cut.key, cut.row);
-    for (const hole of cut.holes) journalOverwrite(tx, { file: cut.place.file, offset: cut.place.offset + hole.offset, length: hole.length });
+    for (const hole of cut.holes)
+      journalOverwrite(tx, { file: cut.place.file, offset: cut.place.offset + hole.offset, length: hole.length });
   }
-  for (const key of keysFrom(store.closings, numberKey(prefix, op.keep.bundles), prefix)) remove(tx, store.closings, key);
-  for (const key of keysFrom(store.checkpoints, numberKey(prefix, Math.max(0, op.keep.seq)), prefix)) remove(tx, store.checkpoints, key);
+  for (const key of keysFrom(store.closings, numberKey(prefix, op.keep.bundles), prefix))
+    remove(tx, store.closings, key);
+  for (const key of keysFrom(store.checkpoints, numberKey(prefix, Math.max(0, op.keep.seq)), prefix))
+    remove(tx, store.checkpoints, key);
   const row = Buffer.from(current);
   writeHead(row, op.keep, 32);
   moveDue(tx, prefix, readInt(current, 120), op.dueAt);
@@ -69,7 +91,13 @@ export function replaceStep(tx: Transaction, op: ReplaceOp, file: number, offset
 }
 
 /** The entry up to skeleton byte `end`, where the head is `after`; the contents of what is cut off become holes. */
-function cutEntry(tx: Transaction, entry: Entry, key: Buffer, end: number, after: Head): { key: Buffer; row: Buffer; place: ContentPlace; holes: Hole[] } {
+function cutEntry(
+  tx: Transaction,
+  entry: Entry,
+  key: Buffer,
+  end: number,
+  after: Head,
+): { key: Buffer; row: Buffer; place: ContentPlace; holes: Hole[] } {
   const { at, records } = contentOffsets(entry);
   const skeleton = Buffer.from(entry.skeleton.subarray(0, end));
   const holes: Hole[] = [];

@@ -1,5 +1,5 @@
-import type { LogKey } from '../enclave-log.ts';
 import { readKeyInt, writeKeyInt } from '../bytes.ts';
+import type { LogKey } from '../enclave-log.ts';
 
 /**
  * Keys of the rows, all big-endian so that byte order is number order. Every key of an enclave begins with

@@ -1,6 +1,15 @@
 import assert from 'node:assert/strict';
 import { execFileSync, spawnSync } from 'node:child_process';
-import { cpSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, truncateSync, writeFileSync } from 'node:fs';
+import {
+  cpSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  truncateSync,
+  writeFileSync,
+} from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, test } from 'node:test';
@@ -34,7 +43,13 @@ function holding(folder: string, bytes: string): number {
   return files.filter((entry) => readFileSync(join(entry.parentPath, entry.name)).includes(bytes)).length;
 }
 
-async function start(folder: string, enclave: SampleEnclave): Promise<{ log: EnclaveLog; append: (events: Parameters<SampleEnclave['batch']>[0], close?: boolean, deletes?: Uint8Array[]) => Promise<string> }> {
+async function start(
+  folder: string,
+  enclave: SampleEnclave,
+): Promise<{
+  log: EnclaveLog;
+  append: (events: Parameters<SampleEnclave['batch']>[0], close?: boolean, deletes?: Uint8Array[]) => Promise<string>;
+}> {
   const log = await openEmbeddedLog({ folder, checkpointKey });
   const { epoch } = await log.open(enclave.key, owner);
   return {
@@ -50,12 +65,23 @@ test('no byte of an erased content is left in the folder', async () => {
   const folder = newFolder();
   const enclave = new SampleEnclave('grep');
   const { log, append } = await start(folder, enclave);
-  await append([{ content: '"stays 4711"' }, { content: '"SECRET4711 first"' }, { content: `"${'SECRET4711 '.repeat(2000)}"` }]);
+  await append([
+    { content: '"stays 4711"' },
+    { content: '"SECRET4711 first"' },
+    { content: `"${'SECRET4711 '.repeat(2000)}"` },
+  ]);
   const target = enclave.ids[1] as Uint8Array;
   const other = enclave.ids[2] as Uint8Array;
   await append([{ type: 'Update', target, content: '"SECRET4711 update"' }]);
   assert.equal(holding(folder, 'SECRET4711'), 1);
-  await append([{ type: 'Delete', target }, { type: 'Delete', target: other }], true, [target, other]);
+  await append(
+    [
+      { type: 'Delete', target },
+      { type: 'Delete', target: other },
+    ],
+    true,
+    [target, other],
+  );
   await log.erased();
   assert.equal(holding(folder, 'SECRET4711'), 0);
   assert.equal(holding(folder, 'stays 4711'), 1);
@@ -72,13 +98,34 @@ test('an erasure that a crash cut between the mark and the overwriting is finish
   }
   const writer = new LogWriter(folder, new Dying(join(folder, 'content')));
   const prefix = prefixOf(enclave.key);
-  assert.equal(writer.write({ kind: 'group', packed: new ArrayBuffer(0), appends: 0, ops: [{ kind: 'open', prefix, nonce: owner }] })[0]?.kind, 'done');
-  const append = { key: enclave.key, epoch: { counter: 1, nonce: owner }, ...enclave.batch([{ content: '"SECRET4712"' }]), timestamp: 9, dueAt: 0, deletes: [], done: () => {} };
+  assert.equal(
+    writer.write({
+      kind: 'group',
+      packed: new ArrayBuffer(0),
+      appends: 0,
+      ops: [{ kind: 'open', prefix, nonce: owner }],
+    })[0]?.kind,
+    'done',
+  );
+  const append = {
+    key: enclave.key,
+    epoch: { counter: 1, nonce: owner },
+    ...enclave.batch([{ content: '"SECRET4712"' }]),
+    timestamp: 9,
+    dueAt: 0,
+    deletes: [],
+    done: () => {},
+  };
   const packed = new ArrayBuffer(packedSize(append));
   packAppend(append, Buffer.from(packed), 0);
   writer.write({ kind: 'group', packed, appends: 1, ops: [] });
   const events = [{ seq: 0, id: enclave.ids[0] as Uint8Array }];
-  const [answer] = writer.write({ kind: 'group', packed: new ArrayBuffer(0), appends: 0, ops: [{ kind: 'erase', prefix, events, done: Buffer.from([0]) }] });
+  const [answer] = writer.write({
+    kind: 'group',
+    packed: new ArrayBuffer(0),
+    appends: 0,
+    ops: [{ kind: 'erase', prefix, events, done: Buffer.from([0]) }],
+  });
   assert.equal(answer?.kind === 'done' && answer.fatal, true);
   await writer.close();
   assert.equal(holding(folder, 'SECRET4712'), 1);
@@ -97,7 +144,15 @@ test('a Delete that was durable before a crash is carried out at the next start'
   await first.log.close();
   // The append of the Delete alone, by a writer without an eraser, as if the process had died right after it.
   const writer = new LogWriter(folder);
-  const append = { key: enclave.key, epoch: { counter: 1, nonce: owner }, ...enclave.batch([{ type: 'Delete', target }]), timestamp: 19, dueAt: 0, deletes: [target], done: () => {} };
+  const append = {
+    key: enclave.key,
+    epoch: { counter: 1, nonce: owner },
+    ...enclave.batch([{ type: 'Delete', target }]),
+    timestamp: 19,
+    dueAt: 0,
+    deletes: [target],
+    done: () => {},
+  };
   const packed = new ArrayBuffer(packedSize(append));
   packAppend(append, Buffer.from(packed), 0);
   const [answer] = writer.write({ kind: 'group', packed, appends: 1, ops: [] });
@@ -146,7 +201,9 @@ test('indexes that are deleted, damaged or of another generation are built again
   const rare = new Uint8Array(32).fill(9);
   for (let seq = 0; seq < total; seq += 500) {
     const size = Math.min(500, total - seq);
-    await first.append(Array.from({ length: size }, (_, i) => ((seq + i) % 9001 === 17 ? { from: rare, tags: [['rare', 'yes']] } : {})));
+    await first.append(
+      Array.from({ length: size }, (_, i) => ((seq + i) % 9001 === 17 ? { from: rare, tags: [['rare', 'yes']] } : {})),
+    );
   }
   const expected = Array.from({ length: total }, (_, seq) => seq).filter((seq) => seq % 9001 === 17);
   const check = async (log: EnclaveLog): Promise<void> => {
@@ -157,8 +214,14 @@ test('indexes that are deleted, damaged or of another generation are built again
     }
     assert.equal(await log.findId(key, rare), -1);
     const plan = { from: 0, to: total, reverse: false, froms: [rare], tags: [{ name: 'rare', values: ['yes'] }] };
-    assert.deepEqual([...log.candidates(key, plan)].filter((seq) => seq >= 0), expected);
-    assert.deepEqual([...log.candidates(key, { ...plan, reverse: true })].filter((seq) => seq >= 0), [...expected].reverse());
+    assert.deepEqual(
+      [...log.candidates(key, plan)].filter((seq) => seq >= 0),
+      expected,
+    );
+    assert.deepEqual(
+      [...log.candidates(key, { ...plan, reverse: true })].filter((seq) => seq >= 0),
+      [...expected].reverse(),
+    );
   };
   await check(first.log);
   await first.log.close();
@@ -193,8 +256,18 @@ test('a checkpoint that is forged, torn or under another key is passed over for 
   const taken: string[] = [];
   for (const name of ['one', 'two']) {
     const batch = enclave.batch([{ content: `"${name}"` }], true);
-    assert.equal(await appended(first, { key: enclave.key, epoch, ...batch, timestamp: enclave.timestamp, dueAt: 0, deletes: [] }), 'ok');
-    await first.checkpoint(enclave.key, epoch, { head: enclave.head, base: Buffer.from(name), recent: Buffer.from(name), recentFrom: taken.length, recentMaxExp: 1e6, timestamp: enclave.timestamp });
+    assert.equal(
+      await appended(first, { key: enclave.key, epoch, ...batch, timestamp: enclave.timestamp, dueAt: 0, deletes: [] }),
+      'ok',
+    );
+    await first.checkpoint(enclave.key, epoch, {
+      head: enclave.head,
+      base: Buffer.from(name),
+      recent: Buffer.from(name),
+      recentFrom: taken.length,
+      recentMaxExp: 1e6,
+      timestamp: enclave.timestamp,
+    });
     taken.push(name);
   }
   await first.close();
@@ -208,7 +281,8 @@ test('a checkpoint that is forged, torn or under another key is passed over for 
   const tamper = async (seq: number, kind: number, change: (row: Buffer) => Buffer): Promise<void> => {
     const store = openStore(folder);
     for (const key of [...store.checkpoints.getKeys()]) {
-      if (key.readUInt32BE(40) === seq && key[44] === kind) await store.checkpoints.put(key, change(store.checkpoints.get(key) as Buffer));
+      if (key.readUInt32BE(40) === seq && key[44] === kind)
+        await store.checkpoints.put(key, change(store.checkpoints.get(key) as Buffer));
     }
     await store.root.close();
   };
@@ -242,7 +316,10 @@ test('a flipped bit in any row or content byte is LogDamaged, and other enclaves
   const second = await start(folder, other);
   await second.append([{ content: '"fine"' }], true);
   await second.log.close();
-  const harmed = async (name: 'heads' | 'entries' | 'closings', read: (log: EnclaveLog) => Promise<unknown>): Promise<void> => {
+  const harmed = async (
+    name: 'heads' | 'entries' | 'closings',
+    read: (log: EnclaveLog) => Promise<unknown>,
+  ): Promise<void> => {
     const copy = newFolder();
     cpSync(folder, copy, { recursive: true });
     const store = openStore(copy);
@@ -281,7 +358,9 @@ test('a flipped bit in any row or content byte is LogDamaged, and other enclaves
   await torn.close();
 });
 
-test('files with random flips or cuts are refused or serve only what checks, never something else', { timeout: 60_000 }, async () => {
+test('files with random flips or cuts are refused or serve only what checks, never something else', {
+  timeout: 60_000,
+}, async (t) => {
   const folder = newFolder();
   const enclave = new SampleEnclave('random damage');
   const { log, append } = await start(folder, enclave);
@@ -289,6 +368,7 @@ test('files with random flips or cuts are refused or serve only what checks, nev
   await log.close();
   const child = fileURLToPath(new URL('./read-all.fixture.ts', import.meta.url));
   const seed = Number(process.env['SEED'] ?? 20261123);
+  t.diagnostic(`seed ${seed}`);
   console.log(`seed ${seed}`);
   let state = seed;
   const random = (below: number): number => {
@@ -309,10 +389,14 @@ test('files with random flips or cuts are refused or serve only what checks, nev
       writeFileSync(path, bytes);
     }
     // A damaged page may end the process: that is a refusal too.
-    const result = spawnSync(process.execPath, [child, copy, Buffer.from(enclave.key.enclave).toString('hex')], { encoding: 'utf8', timeout: 20_000 });
+    const result = spawnSync(process.execPath, [child, copy, Buffer.from(enclave.key.enclave).toString('hex')], {
+      encoding: 'utf8',
+      timeout: 20_000,
+    });
     const served = result.stdout.split('\n').filter((line) => line.startsWith('event '));
-    served.forEach((line, i) => assert.equal(line, `event ${i} "event ${i}"`, `run ${run}`));
-    if (served.length < 30 && result.status === 0) assert.match(result.stdout, /refused|no log/, `run ${run}: ${result.stdout}${result.stderr}`);
+    for (const [i, line] of served.entries()) assert.equal(line, `event ${i} "event ${i}"`, `run ${run}`);
+    if (served.length < 30 && result.status === 0)
+      assert.match(result.stdout, /refused|no log/, `run ${run}: ${result.stdout}${result.stderr}`);
   }
 });
 
@@ -331,7 +415,12 @@ test('a full disk acknowledges nothing, says so, and goes on when there is room'
     const failures: string[] = [];
     const fatal: string[] = [];
     const enclave = new SampleEnclave('full');
-    const log = await openEmbeddedLog({ folder: join(mount, 'log'), checkpointKey, onFailure: (reason) => failures.push(reason), onFatal: (reason) => fatal.push(reason) });
+    const log = await openEmbeddedLog({
+      folder: join(mount, 'log'),
+      checkpointKey,
+      onFailure: (reason) => failures.push(reason),
+      onFatal: (reason) => fatal.push(reason),
+    });
     const { epoch } = await log.open(enclave.key, owner);
     let sure = enclave.fork();
     const append = (size: number): Promise<string> => {
@@ -351,7 +440,17 @@ test('a full disk acknowledges nothing, says so, and goes on when there is room'
     const opened = await log.open(enclave.key, owner);
     assert.deepEqual(opened.head, sure.head);
     const batch = sure.batch([{ content: '"room again"' }]);
-    assert.equal(await appended(log, { key: sure.key, epoch: opened.epoch, ...batch, timestamp: sure.timestamp, dueAt: 0, deletes: [] }), 'ok');
+    assert.equal(
+      await appended(log, {
+        key: sure.key,
+        epoch: opened.epoch,
+        ...batch,
+        timestamp: sure.timestamp,
+        dueAt: 0,
+        deletes: [],
+      }),
+      'ok',
+    );
     await log.close();
     const again = await openEmbeddedLog({ folder: join(mount, 'log'), checkpointKey });
     assert.deepEqual(await again.head(sure.key), sure.head);

@@ -1,4 +1,4 @@
-import { open, type Database, type RootDatabase } from 'lmdb';
+import { type Database, open, type RootDatabase } from 'lmdb';
 
 export type Rows = Database<Buffer, Buffer>;
 
@@ -21,7 +21,15 @@ export interface Store {
  * memory reaches the file.
  */
 export function openStore(folder: string): Store {
-  const root = open<Buffer, Buffer>({ path: folder, encoding: 'binary', keyEncoding: 'binary', overlappingSync: false, maxDbs: 12, maxReaders: 256, noSubdir: false });
+  const root = open<Buffer, Buffer>({
+    path: folder,
+    encoding: 'binary',
+    keyEncoding: 'binary',
+    overlappingSync: false,
+    maxDbs: 12,
+    maxReaders: 256,
+    noSubdir: false,
+  });
   const db = (name: string): Rows => root.openDB<Buffer, Buffer>({ name, encoding: 'binary', keyEncoding: 'binary' });
   return {
     root,

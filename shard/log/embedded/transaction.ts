@@ -1,5 +1,5 @@
-import type { Epoch } from '../enclave-log.ts';
 import { readInt } from '../bytes.ts';
+import type { Epoch } from '../enclave-log.ts';
 import type { ContentPlace, Hole } from './entry-row.ts';
 import { overwriteJournalKey, overwriteJournalValue } from './erase-journal.ts';
 import { checkHeadRow } from './head-row.ts';
@@ -60,6 +60,7 @@ export function keysFrom(rows: Rows, start: Buffer, prefix: Buffer): Buffer[] {
 }
 
 export function zeroHoles(content: Buffer, holes: readonly Hole[], from = 0): Buffer {
-  for (const hole of holes) content.fill(0, Math.max(0, hole.offset - from), Math.max(0, hole.offset + hole.length - from));
+  for (const hole of holes)
+    content.fill(0, Math.max(0, hole.offset - from), Math.max(0, hole.offset + hole.length - from));
   return content;
 }

@@ -1,7 +1,15 @@
 import { Worker } from 'node:worker_threads';
-import type { Append, AppendResult } from '../enclave-log.ts';
 import { asBuffer } from '../bytes.ts';
-import { CODE_UNKNOWN, type FromWriter, packAppend, packedSize, RESULTS, type ToWriter, type WriteOp } from './writer-messages.ts';
+import type { Append, AppendResult } from '../enclave-log.ts';
+import {
+  CODE_UNKNOWN,
+  type FromWriter,
+  packAppend,
+  packedSize,
+  RESULTS,
+  type ToWriter,
+  type WriteOp,
+} from './writer-messages.ts';
 
 /** Bytes of one group at most: what waits beyond goes into the next one. */
 const GROUP_BYTES = 32 * 1024 * 1024;
@@ -125,8 +133,8 @@ export class WriteQueue {
     // The next group is on its way before the callbacks of this one run.
     if (this.#appends.length > 0 || this.#ops.length > 0) this.#send();
     const result = (i: number): AppendResult => RESULTS[codes[i] ?? CODE_UNKNOWN] ?? 'unknown';
-    sent.appends.forEach((append, i) => append.done(result(i)));
-    sent.ops.forEach((entry, i) => entry.done(result(sent.appends.length + i)));
+    for (const [i, append] of sent.appends.entries()) append.done(result(i));
+    for (const [i, entry] of sent.ops.entries()) entry.done(result(sent.appends.length + i));
     if (this.#closed !== null && this.#sent === null) this.#sayClose();
   }
 
@@ -141,6 +149,7 @@ export class WriteQueue {
     if (this.#dead) return;
     this.#dead = true;
     if (this.#closed === null) this.#options.onFatal(reason);
-    if (this.#sent !== null) this.#settle(new Uint8Array(this.#sent.appends.length + this.#sent.ops.length).fill(CODE_UNKNOWN));
+    if (this.#sent !== null)
+      this.#settle(new Uint8Array(this.#sent.appends.length + this.#sent.ops.length).fill(CODE_UNKNOWN));
   }
 }

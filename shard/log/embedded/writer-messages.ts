@@ -1,8 +1,8 @@
+import type { Head } from '../../../kernel/kernel.ts';
+import { padded, writeInt } from '../bytes.ts';
 import type { Append, AppendResult, Epoch } from '../enclave-log.ts';
-import { asBuffer, padded, writeInt } from '../bytes.ts';
 import { writeHead } from '../head-bytes.ts';
 import { writeEpoch } from './head-row.ts';
-import type { Head } from '../../../kernel/kernel.ts';
 
 /**
  * What the main thread and the writer thread tell each other. A group of appends travels in one transferred buffer:
@@ -66,11 +66,31 @@ export type WriteOp =
       readonly remove: readonly Uint8Array[];
     }
   /** Index rows over events up to `lastSeq`; dropped if the log's tail was replaced meanwhile. */
-  | { readonly kind: 'index'; readonly prefix: Uint8Array; readonly generation: number; readonly lastSeq: number; readonly put: readonly Row[] }
+  | {
+      readonly kind: 'index';
+      readonly prefix: Uint8Array;
+      readonly generation: number;
+      readonly lastSeq: number;
+      readonly put: readonly Row[];
+    }
   /** Marks these events erased and journals the bytes to overwrite; then the journal row `done` goes. */
-  | { readonly kind: 'erase'; readonly prefix: Uint8Array; readonly events: readonly { readonly seq: number; readonly id: Uint8Array }[]; readonly done: Uint8Array }
+  | {
+      readonly kind: 'erase';
+      readonly prefix: Uint8Array;
+      readonly events: readonly { readonly seq: number; readonly id: Uint8Array }[];
+      readonly done: Uint8Array;
+    }
   /** Drops everything behind `keep`, then makes the packed appends under `epoch`. */
-  | { readonly kind: 'replace'; readonly prefix: Uint8Array; readonly epoch: Epoch; readonly keep: Head; readonly timestamp: number; readonly dueAt: number; readonly packed: Uint8Array; readonly appends: number };
+  | {
+      readonly kind: 'replace';
+      readonly prefix: Uint8Array;
+      readonly epoch: Epoch;
+      readonly keep: Head;
+      readonly timestamp: number;
+      readonly dueAt: number;
+      readonly packed: Uint8Array;
+      readonly appends: number;
+    };
 
 export interface Row {
   readonly key: Uint8Array;
