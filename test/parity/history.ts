@@ -36,7 +36,7 @@ export class History {
   }
 
   /** Fresh kernels that have read the log: replayed from its start, or from the last checkpoint on. */
-  reopen(what: string, params: EnclaveParams): readonly [Kernel, Kernel] | null {
+  reopen(what: string, params: EnclaveParams): readonly [Kernel, Kernel] {
     const { random, coverage } = this.#world;
     const checkpoint = random.chance(0.5) ? this.#checkpoint : null;
     return this.#pair.fresh(what, (kernel, { store }) => {
@@ -50,7 +50,7 @@ export class History {
         const { skeleton, content } = store.dump();
         kernel.replay(skeleton, content);
       }
-    });
+    })!;
   }
 
   /** Everything must be sealed. */

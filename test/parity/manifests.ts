@@ -34,17 +34,20 @@ export function randomManifest(
 ): Fields {
   // Sometimes nobody can hold rank 0: then the State OWNER has the last word.
   const owned = random.chance(0.3);
+  // As many states and traits as there may be: the last ones use the highest bits of the mask.
+  const wide = random.chance(0.06);
   const states = random.shuffled([
     ...(owned ? ['OWNER'] : []),
     ...random
       .shuffled(STATES)
       .filter((state) => !owned || state !== 'OWNER')
       .slice(0, random.between(1, 4)),
+    ...(wide ? Array.from({ length: 250 }, (_, i) => `S${i}`) : []),
   ]);
   const traits = random
-    .shuffled(TRAITS)
+    .shuffled(wide ? [...TRAITS, ...Array.from({ length: 17 }, (_, i) => `t${i}(${i + 1})`)] : TRAITS)
     .filter((trait) => !owned || !trait.endsWith('(0)'))
-    .slice(0, random.between(0, 6));
+    .slice(0, wide ? 24 : random.between(0, 6));
   const bare = traits.map((trait) => trait.slice(0, trait.indexOf('(')));
   const all = ['OUTSIDER', ...states];
   const column = (): string =>
