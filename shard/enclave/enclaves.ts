@@ -111,6 +111,7 @@ export class Enclaves {
   /** Takes a newly created or restored enclave in. */
   adopt(state: ActorState): EnclaveActor {
     const actor = new EnclaveActor(state, this.#actors);
+    this.#reported.delete(actor.name);
     this.#makeRoom();
     this.#active.set(actor.name, actor);
     this.#touch(actor.name, actor);
