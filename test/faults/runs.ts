@@ -1,13 +1,14 @@
 import { crash } from './crash.ts';
+import { powerCut } from './power-cut.ts';
 import { Random } from './random.ts';
 import { inFolder, type Scenario, Skipped } from './scenario.ts';
 import { Tally } from './tally.ts';
 
-export const SCENARIOS = { crash } as const satisfies Record<string, Scenario>;
+export const SCENARIOS = { crash, 'power-cut': powerCut } as const satisfies Record<string, Scenario>;
 export type ScenarioName = keyof typeof SCENARIOS;
 
 /** One dozen, over and over: every twelve runs hold each scenario. */
-const DOZEN: readonly ScenarioName[] = ['crash'];
+const DOZEN: readonly ScenarioName[] = ['crash', 'power-cut'];
 
 export interface Report {
   readonly runs: number;

@@ -47,18 +47,23 @@ export interface Enclave extends HostedEnclave {
 
 /** Clients of one node: they commit, repeat on every error with the same bytes, read, and write all of it down. */
 export class Workload {
-  readonly history = new History();
-  readonly enclaves: Enclave[] = [];
+  readonly history: History;
+  readonly enclaves: Enclave[];
   readonly #address: Address;
   readonly #random: Random;
   readonly #onReceipt: (() => void)[] = [];
   /** receipts so far */
   acknowledged = 0;
+  readonly #giveUpMs: number;
   #serial = 0;
 
-  constructor(address: Address, random: Random) {
+  /** `history`: of an earlier workload, whose enclaves this one goes on with */
+  constructor(address: Address, random: Random, history = new History(), giveUpMs = GIVE_UP_MS) {
     this.#address = address;
     this.#random = random;
+    this.history = history;
+    this.enclaves = [...history.enclaves] as Enclave[];
+    this.#giveUpMs = giveUpMs;
   }
 
   /** Resolves when `count` receipts more have come in. */
@@ -102,7 +107,7 @@ export class Workload {
 
   /** Sends commits in one body until each has a final answer. */
   async ask(commits: readonly Asked[]): Promise<void> {
-    const giveUp = Date.now() + GIVE_UP_MS;
+    const giveUp = Date.now() + this.#giveUpMs;
     let open = commits;
     while (open.length > 0) {
       const url = await this.#address.get();
