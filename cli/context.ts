@@ -29,6 +29,9 @@ export function configFrom(env: NodeJS.ProcessEnv): CliConfig {
   };
 }
 
+/** ms */
+const PATIENCE = 4_000;
+
 export interface CommonOptions {
   readonly json?: boolean;
   readonly remote?: string;
@@ -81,8 +84,14 @@ export class Context {
     return (await (await this.keys()).load(this.options.key ?? this.config.key)).key;
   }
 
-  async client(overrides: { timeoutMs?: number; retryMs?: number } = {}): Promise<EncClient> {
-    return new EncClient(this.remote, { secp: await this.secp(), store: new FileHeads(join(this.config.home, 'heads')), ...overrides });
+  /** Reads are repeated for a few seconds only: a person waits. Commits until their exp, and the person is told so. */
+  async client(): Promise<EncClient> {
+    let told = false;
+    const onRetry = (error: Error, until: number): void => {
+      if (!told && until - Date.now() > PATIENCE) this.out.note(`${error.message} Trying again until ${new Date(until).toISOString()}.`);
+      told ||= until - Date.now() > PATIENCE;
+    };
+    return new EncClient(this.remote, { secp: await this.secp(), store: new FileHeads(join(this.config.home, 'heads')), retryMs: PATIENCE, onRetry });
   }
 
   /** The enclave as the chosen key sees it. */

@@ -6,7 +6,7 @@ import { Conversation } from './conversation.ts';
 import { Enclave } from './enclave.ts';
 import { MemoryHeads, type TreeHeadStore } from './heads.ts';
 import type { Key } from './keys.ts';
-import { retrying } from './retry.ts';
+import { type OnRetry, retrying } from './retry.ts';
 import { nobleSecp, type Secp } from './secp.ts';
 import { type Fetch, Transport } from './transport.ts';
 import { Trust } from './trust.ts';
@@ -23,6 +23,8 @@ export interface EncClientOptions {
   /** Where tree heads and sequencers are remembered; default: in memory. */
   readonly store?: TreeHeadStore | undefined;
   readonly clock?: Clock | undefined;
+  /** Told before a request is repeated. */
+  readonly onRetry?: OnRetry | undefined;
 }
 
 export interface OpenOptions {
@@ -64,6 +66,7 @@ export class EncClient {
   private readonly secp: Secp;
   private readonly store: TreeHeadStore;
   private readonly retryMs: number;
+  private readonly onRetry: OnRetry | undefined;
   private readonly trusts = new Map<string, Trust>();
 
   constructor(url: string, options: EncClientOptions = {}) {
@@ -72,6 +75,7 @@ export class EncClient {
     this.secp = options.secp ?? nobleSecp;
     this.store = options.store ?? new MemoryHeads();
     this.retryMs = options.retryMs ?? 15_000;
+    this.onRetry = options.onRetry;
   }
 
   /** What the node says of itself (`GET /`). */
@@ -135,11 +139,11 @@ export class EncClient {
       trust = new Trust(id, this.store);
       this.trusts.set(id, trust);
     }
-    return new Conversation({ ...options, retryMs: this.retryMs }, { transport: this.transport, trust, secp: this.secp, clock: this.clock });
+    return new Conversation({ ...options, retryMs: this.retryMs, onRetry: this.onRetry }, { transport: this.transport, trust, secp: this.secp, clock: this.clock });
   }
 
   private read<T>(attempt: () => Promise<T>): Promise<T> {
-    return retrying(attempt, { until: this.clock.now() + this.retryMs, clock: this.clock });
+    return retrying(attempt, { until: this.clock.now() + this.retryMs, clock: this.clock, onRetry: this.onRetry });
   }
 }
 

@@ -7,7 +7,7 @@ import type { Clock } from './clock.ts';
 import { enclaveIdOf } from './commit.ts';
 import { NodeLied, Refused } from './errors.ts';
 import type { Key } from './keys.ts';
-import { retrying } from './retry.ts';
+import { type OnRetry, retrying } from './retry.ts';
 import type { Secp } from './secp.ts';
 import type { Call, Transport } from './transport.ts';
 import type { Sighting, Trust } from './trust.ts';
@@ -29,6 +29,7 @@ export interface ConversationOptions {
   readonly provisioned?: boolean | undefined;
   /** How long reads are retried while the node is unreachable or busy, ms. */
   readonly retryMs: number;
+  readonly onRetry?: OnRetry | undefined;
 }
 
 const INFO = {
@@ -72,15 +73,22 @@ export class Conversation {
     this.key = options.key;
   }
 
-  /** One request, no retry. */
-  send(call: Call): Promise<unknown> {
-    return this.transport.json(call);
+  /** A request that is safe to repeat, until `until` (Unix ms). `failed` is told of each attempt that had no answer. */
+  send(call: Call, until: number, failed?: (error: unknown) => void): Promise<unknown> {
+    const attempt = async (): Promise<unknown> => {
+      try {
+        return await this.transport.json(call);
+      } catch (error) {
+        failed?.(error);
+        throw error;
+      }
+    };
+    return retrying(attempt, { until, clock: this.clock, signal: call.signal, onRetry: this.options.onRetry });
   }
 
   /** A request that changes nothing: repeated while the node is away or busy. */
   ask(call: Call): Promise<unknown> {
-    const until = this.clock.now() + this.options.retryMs;
-    return retrying(() => this.transport.json(call), { until, clock: this.clock, signal: call.signal });
+    return this.send(call, this.clock.now() + this.options.retryMs);
   }
 
   /** A request that needs a session. When the node refuses the token because the enclave has moved, follows it. */

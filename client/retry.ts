@@ -10,6 +10,9 @@ export interface Backoff {
 
 export const BACKOFF: Backoff = { baseMs: 50, capMs: 3_000 };
 
+/** Told before each repetition: what went wrong, and until when (Unix ms) it is tried again. */
+export type OnRetry = (error: Error, until: number) => void;
+
 const PASSING = new Set(['unavailable', 'fenced', 'overloaded', 'rate_limited']);
 
 /**
@@ -28,7 +31,7 @@ export function waitAfter(n: number, error: unknown, clock: Clock, backoff: Back
   const ceiling = Math.min(backoff.capMs, backoff.baseMs * 2 ** Math.min(n, 20));
   const jittered = ceiling / 2 + (clock.random() * ceiling) / 2;
   const asked = error instanceof Refused || error instanceof Unreachable ? (error.retryAfterMs ?? 0) : 0;
-  return Math.max(jittered, asked);
+  return Math.ceil(Math.max(jittered, asked));
 }
 
 /**
@@ -37,7 +40,7 @@ export function waitAfter(n: number, error: unknown, clock: Clock, backoff: Back
  */
 export async function retrying<T>(
   attempt: (n: number) => Promise<T>,
-  options: { until: number; clock: Clock; backoff?: Backoff; signal?: AbortSignal | undefined },
+  options: { until: number; clock: Clock; backoff?: Backoff; signal?: AbortSignal | undefined; onRetry?: OnRetry | undefined },
 ): Promise<T> {
   for (let n = 0; ; n++) {
     try {
@@ -47,6 +50,7 @@ export async function retrying<T>(
       if (!isPassing(error)) throw error;
       const wait = waitAfter(n, error, options.clock, options.backoff);
       if (options.clock.now() + wait > options.until) throw error;
+      options.onRetry?.(error as Error, options.until);
       await options.clock.sleep(wait, options.signal);
     }
   }

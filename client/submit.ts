@@ -2,7 +2,7 @@ import { errorOf, isErrorCode } from '../protocol/errors.ts';
 import { told, claim } from './check.ts';
 import type { Conversation } from './conversation.ts';
 import { EncError, NeverAccepted, OutcomeUnknown, Refused } from './errors.ts';
-import { isPassing, retrying, waitAfter } from './retry.ts';
+import { isPassing, waitAfter } from './retry.ts';
 import { isError } from './transport.ts';
 import type { Commit, Receipt } from './types.ts';
 import { checkReceipt } from './verify-event.ts';
@@ -22,21 +22,11 @@ const SETTLE_MS = 15_000;
  */
 export async function submit(talk: Conversation, commit: Commit, options: SubmitOptions = {}): Promise<Receipt> {
   await talk.settle();
-  const body = JSON.stringify(commit);
   let uncertain = false;
   let answer: unknown;
   try {
-    answer = await retrying(
-      async () => {
-        try {
-          return await talk.send({ method: 'POST', path: '/', body, signal: options.signal });
-        } catch (error) {
-          uncertain ||= isPassing(error);
-          throw error;
-        }
-      },
-      { until: commit.exp, clock: talk.clock, signal: options.signal },
-    );
+    const call = { method: 'POST', path: '/', body: JSON.stringify(commit), signal: options.signal } as const;
+    answer = await talk.send(call, commit.exp, (error) => (uncertain ||= isPassing(error)));
   } catch (error) {
     if (isPassing(error) || (uncertain && error instanceof Refused && error.code === 'expired')) {
       return outcome(talk, commit, options, error);
@@ -117,11 +107,7 @@ async function sendArray(talk: Conversation, commits: readonly Commit[], until: 
   const body = JSON.stringify(commits);
   let answer: unknown;
   try {
-    answer = await retrying(() => talk.send({ method: 'POST', path: '/', body, signal: options.signal }), {
-      until,
-      clock: talk.clock,
-      signal: options.signal,
-    });
+    answer = await talk.send({ method: 'POST', path: '/', body, signal: options.signal }, until);
   } catch (error) {
     if (isPassing(error)) return undefined;
     throw error;
