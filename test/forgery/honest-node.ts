@@ -43,6 +43,7 @@ export class HonestNode {
   private answer(method: string, path: string, query: URLSearchParams, body: string): string {
     for (const node of this.enclaves.values()) node.now = this.now;
     if (method === 'POST') return this.post(path, body);
+    if (path === '/') return '{"name":"honest","version":"0"}';
     const [, enclave = '', call, hash] = path.split('/');
     const node = this.enclaves.get(enclave);
     if (!node) return errorBody('enclave_not_found');
