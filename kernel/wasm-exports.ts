@@ -22,7 +22,7 @@ export interface KernelExports {
 
   /** 0: a batch is open, or too many wait to be sealed. */
   begin(now: number): number;
-  /** input: one IC. */
+  /** input: one IC. −2: no batch is open. */
   stage(flags: number): number;
   stagedSeq(): number;
   atBoundary(): number;
@@ -47,12 +47,12 @@ export interface KernelExports {
 
   /**
    * input: the request, then each answer: u32 length, u32 zero, bytes padded to 8. 0: the output is the JSON. READ_NEED:
-   * the output is the needs, u32 kind, u32 zero, u64 a, u64 b each. Else an error number.
+   * the output is the needs, u32 kind, u32 zero, u64 a, u64 b each. Below that: a wrong call. Else an error number.
    */
   read(requestLength: number, now: number, answers: number): number;
   /** input: the request. 0 or an error number. */
   openQuery(now: number): number;
-  /** input: request, record, content. 1: the output is the event; 0: not for this reader. */
+  /** input: request, record, content. 1: the output is the event; 0: not for this reader; −1: a wrong call. */
   select(requestLength: number, recordLength: number, contentLength: number): number;
 
   /** Address of i64 seq, u64 closed bundles, chain 32, CT root 32. */

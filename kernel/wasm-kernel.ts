@@ -1,5 +1,5 @@
 import type { EnclaveParams, Head, Kernel, KernelHost, Need, ReadResult, SealedBatch } from './kernel.ts';
-import { STAGE_FORGED, STAGE_VERIFIED } from './kernel.ts';
+import { DUPLICATE, STAGE_FORGED, STAGE_VERIFIED } from './kernel.ts';
 import * as X from './wasm-exports.ts';
 import { WasmMemory } from './wasm-memory.ts';
 
@@ -16,32 +16,57 @@ export function createWasmKernel(module: WebAssembly.Module, host: KernelHost): 
 
 class WasmKernel implements Kernel {
   readonly name = 'wasm';
-  private readonly wasm: X.KernelExports;
-  private readonly mem: WasmMemory;
+  private readonly module: WebAssembly.Module;
+  private readonly host: KernelHost;
+  private wasm: X.KernelExports;
+  private mem: WasmMemory;
+  /** the instance holds an enclave: another one needs another instance */
+  private used = false;
   /** what is known about the signature of the commit that is being staged */
   private verdict = 0;
+  /** the hash to sign and its place: event hashes are always at the same addresses, so one view of each serves them all */
+  private hashView = new Uint8Array(0);
+  private sigView = new Uint8Array(0);
 
   constructor(module: WebAssembly.Module, host: KernelHost) {
-    const instance = new WebAssembly.Instance(module, {
+    this.module = module;
+    this.host = host;
+    this.wasm = this.instantiate();
+    this.mem = new WasmMemory(this.wasm.memory);
+  }
+
+  private instantiate(): X.KernelExports {
+    const instance = new WebAssembly.Instance(this.module, {
       host: {
-        host_sign_seq: (hash: number, sig: number): number =>
-          host.signSeq(this.mem.peek(hash, 32), this.mem.peek(sig, 64)),
+        host_sign_seq: (hash: number, sig: number): number => this.signSeq(hash, sig),
         host_verify: (alg: number, pub: number, hash: number, sig: number): number => {
           if (this.verdict & STAGE_VERIFIED) return 1;
           if (this.verdict & STAGE_FORGED) return 0;
           const { mem } = this;
-          return host.verify(alg, mem.peek(pub, 32), mem.peek(hash, 32), mem.peek(sig, 64)) ? 1 : 0;
+          return this.host.verify(alg, mem.peek(pub, 32), mem.peek(hash, 32), mem.peek(sig, 64)) ? 1 : 0;
         },
         host_event_meta: (id: number, out: number): number =>
-          host.eventMeta(this.mem.peek(id, 32), this.mem.peek(out, 128)),
+          this.host.eventMeta(this.mem.peek(id, 32), this.mem.peek(out, 128)),
       },
     });
-    this.wasm = instance.exports as unknown as X.KernelExports;
-    this.mem = new WasmMemory(this.wasm.memory);
+    return instance.exports as unknown as X.KernelExports;
+  }
+
+  private signSeq(hash: number, sig: number): number {
+    if (this.hashView.byteOffset !== hash || this.hashView.length === 0) this.hashView = this.mem.peek(hash, 32);
+    if (this.sigView.byteOffset !== sig || this.sigView.length === 0) this.sigView = this.mem.peek(sig, 64);
+    return this.host.signSeq(this.hashView, this.sigView);
   }
 
   create(params: EnclaveParams): void {
     const { enclave, sequencer, provisioned, lane, expWindow } = params;
+    if (lane !== 0) throw new RangeError('this kernel knows lane 0 only');
+    if (this.used) {
+      this.wasm = this.instantiate();
+      this.mem = new WasmMemory(this.wasm.memory);
+      this.hashView = this.sigView = new Uint8Array(0);
+    }
+    this.used = true;
     this.put(enclave, sequencer ?? ZERO32, provisioned?.creator ?? ZERO32);
     const flag = (there: unknown, bit: number): number => (there === undefined ? 0 : bit);
     const flags = flag(sequencer, X.PARAM_KEY) | flag(provisioned, X.PARAM_PROVISIONED);
@@ -67,6 +92,7 @@ class WasmKernel implements Kernel {
     this.verdict = flags;
     const code = this.wasm.stage(flags);
     this.verdict = 0;
+    if (code < DUPLICATE) throw new Error('no batch is open');
     return code;
   }
 
@@ -139,6 +165,7 @@ class WasmKernel implements Kernel {
     const result = this.wasm.read(request.length, now, answers.length);
     if (result === 0) return { kind: 'json', bytes: this.output().slice() };
     if (result === X.READ_NEED) return { kind: 'need', needs: this.needs() };
+    if (result < 0) throw new RangeError('not a request that read answers, or not an answer to its needs');
     return { kind: 'error', code: result, detail: this.detail };
   }
 
@@ -149,7 +176,9 @@ class WasmKernel implements Kernel {
 
   select(request: Uint8Array, record: Uint8Array, content: Uint8Array): Uint8Array | null {
     this.put(request, record, content);
-    return this.wasm.select(request.length, record.length, content.length) === 0 ? null : this.output();
+    const found = this.wasm.select(request.length, record.length, content.length);
+    if (found < 0) throw new RangeError('select answers Query and Pull');
+    return found === 0 ? null : this.output();
   }
 
   head(): Head {

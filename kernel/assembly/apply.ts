@@ -6,7 +6,7 @@ import { hexDecode, hexEncode } from './hex';
 import { field, INT, intValue, kind, OBJECT, parse, root, STRING, strLen, strPtr, Tape, TRUE } from './json';
 import { MAX_SLOT_KEY, ownKey, sharedKey } from './keys';
 import * as L from './layout';
-import { compileManifest, eachInit, forgetManifest, TYPES } from './manifest';
+import { compileManifest, eachInit, TYPES } from './manifest';
 import { isHex32 } from './manifest-shape';
 import { Buf, putDecimal, same32 } from './memory';
 import { authorizeCustom, authorizeLifecycle, authorizeSlot, decideCustom } from './rbac';
@@ -36,11 +36,6 @@ export function applyManifest(sequencer: usize): i32 {
   // What a member held before the enclave began was never a column that it could lose.
   dropLost();
   return 0;
-}
-
-/** Takes a Manifest back that was applied and is refused after all. */
-export function dropManifest(): void {
-  forgetManifest();
 }
 
 /** May an event of this type pass in this status? The answer is the same whoever asks. */

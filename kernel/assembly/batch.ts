@@ -14,7 +14,7 @@ import { SEQUENCER, State } from './state';
 const REGION: usize = 56;
 const REGIONS: usize = memory.data(56 * 4, 8);
 /** Kept by an empty region; a larger batch gives its memory back. */
-const KEEP: usize = 1 << 20;
+const KEEP: usize = 1 << 18;
 export const MAX_STAGED: u32 = 3;
 
 /** The region of folded records, and of replay. */

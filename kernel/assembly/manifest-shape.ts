@@ -1,4 +1,5 @@
 import { opBit } from './columns';
+import { isType, typeNumber } from './inspect-commit';
 import { ARRAY, count, FALSE, field, first, INT, intValue, isString, kind, next, OBJECT, STRING, strLen, strPtr, TRUE } from './json';
 import { Buf, putDecimal } from './memory';
 
@@ -99,18 +100,8 @@ function texts(value: usize): bool {
   return list(value, NO_MAX, text);
 }
 
-/** `^[A-Za-z0-9_.:-]{1,64}$` */
-export function isTypeName(p: usize, length: usize): bool {
-  if (length - 1 > 63) return false;
-  for (let i: usize = 0; i < length; i++) {
-    const c = <u32>load<u8>(p + i);
-    if (!((c | 0x20) - 0x61 < 26 || c - 0x30 < 11 || c == 0x5f || c == 0x2e || c == 0x2d)) return false;
-  }
-  return true;
-}
-
 function typeName(value: usize): bool {
-  return text(value) && isTypeName(strPtr(value), strLen(value));
+  return text(value) && isType(strPtr(value), strLen(value));
 }
 
 /** A letter between `from` and `from` + 25, then at most 63 of those letters, digits and `_`; the length it has. */
@@ -351,13 +342,7 @@ function customKey(key: usize): bool {
 }
 
 function customEvent(value: usize): bool {
-  return typeName(value) && !isPredefined(value);
-}
-
-function isPredefined(value: usize): bool {
-  return moveEvent(value) || grantEvent(value) || slotEvent(value) || lifecycleEvent(value) || isString(value, 'Manifest')
-    || isString(value, 'Gate') || isString(value, 'AC_Bundle') || isString(value, 'Update') || isString(value, 'Delete')
-    || isString(value, 'Lanes');
+  return typeName(value) && typeNumber(strPtr(value), strLen(value)) == 0;
 }
 
 function inits(value: usize): bool {

@@ -5,7 +5,7 @@ import { count, field, first, intValue, isString, kind, next, parse, root, strLe
 import { writeString } from './json-write';
 import { COLUMNS, columnOf, manifestNames, manifestNamesDone, ownerState, stateOf, traitOf } from './manifest-names';
 import { manifestShape, PATH, traitName } from './manifest-shape';
-import { alloc, allocZero, Buf, isText, release, same } from './memory';
+import { alloc, allocZero, Buf, release, same } from './memory';
 import { Names } from './names';
 
 /** Rows of compiled tables without a gate. */

@@ -159,16 +159,14 @@ function nodeAnswer(node: u32): usize {
 
 const ELEMENT: usize = memory.data(32, 16);
 
-/** Asks for the nodes of the plan. */
-function askPlan(): bool {
-  for (let i: u32 = 0; i < planNodes(); i++) need(NEED_NODE, planIndexLevel(i), planIndex(i));
+/** Asks for the nodes of the plan: 0 when they are there. */
+function askPlan(): i32 {
+  for (let i: u32 = 0; i < planNodes(); i++) need(NEED_NODE, planLevel(i), planIndex(i));
   const at = ask();
+  if (at < 0) return NEED;
   firstNode = at;
-  return at >= 0;
-}
-
-function planIndexLevel(node: u32): u64 {
-  return planLevel(node);
+  for (let i: u32 = 0; i < planNodes(); i++) if (answerLen(at + i) != 32) return WRONG_CALL;
+  return 0;
 }
 
 function putPath(elements: u32): void {
@@ -188,7 +186,8 @@ function consistency(payload: usize): i32 {
   if (from > to) return L.E_INVALID_FILTER;
   if (<u64>to > ctSize) return L.E_BUNDLE_OPEN;
   const elements = planConsistency(from, to);
-  if (!askPlan()) return NEED;
+  const missing = askPlan();
+  if (missing) return missing;
   numberField('{"ts1":', from);
   numberField(',"ts2":', to);
   OUT.text(',"p":');
@@ -206,6 +205,7 @@ function takeClosing(kind: u32, a: u64): i32 {
   const at = ask();
   if (at < 0) return NEED;
   if (!answerLen(at)) return L.E_BUNDLE_OPEN;
+  if (answerLen(at) < L.C_NODE_LIST) return WRONG_CALL;
   closing = answerPtr(at);
   return 0;
 }
@@ -234,6 +234,7 @@ function closingOfEvent(payload: usize): i32 {
 function mayReadStored(i: u32): bool {
   const record = answerPtr(i);
   const length = <usize>load<u32>(record);
+  if (length < L.R_TEXT || length > answerLen(i)) return false;
   return mayReadRecord(record, record + length, answerLen(i) - length);
 }
 
@@ -246,7 +247,8 @@ function inclusion(payload: usize): i32 {
   if (ts > ctSize) return L.E_BUNDLE_OPEN;
   if (ts <= index) return L.E_INVALID_FILTER;
   const elements = planInclusion(index, ts);
-  if (!askPlan()) return NEED;
+  const nodes = askPlan();
+  if (nodes) return nodes;
   numberField('{"ts":', ts);
   numberField(',"li":', index);
   OUT.text(',"p":');

@@ -180,8 +180,9 @@ function replayAll(records: usize, length: usize, contentLength: usize): i32 {
     const kind = <u32>load<u8>(record, L.R_KIND);
     if (kind == L.KIND_EVENT) {
       failedSeq = load<i64>(record, L.R_SEQ);
+      if (size < L.R_TEXT) return REPLAY_SHAPE;
       const text = L.R_TEXT + <usize>load<u16>(record, L.R_TYPE_LENGTH) + <usize>load<u32>(record, L.R_TAGS_LENGTH);
-      if (size < L.R_TEXT || text > size) return REPLAY_SHAPE;
+      if (text > size) return REPLAY_SHAPE;
       const bytes = <usize>load<u32>(record, L.R_CONTENT_LENGTH);
       if (bytes > contentEnd - content) return REPLAY_SHAPE;
       const next = record + size;

@@ -8,7 +8,7 @@ import { CHAIN, Sealed, sealEvent, sealHead } from './sealed';
 import { ENCLAVE } from './state';
 
 /** Answer space is given back when a batch needed more. */
-const KEEP: usize = 1 << 20;
+const KEEP: usize = 1 << 18;
 const RECEIPTS = changetype<Buf>(memory.data(12, 8));
 /** u32 per receipt, and the end of the last */
 const OFFSETS = changetype<Buf>(memory.data(12, 8));

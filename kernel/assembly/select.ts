@@ -7,7 +7,9 @@ import { Sealed } from './sealed';
 import { sessionError } from './session';
 import { ENCLAVE, eventStatus, isDeleted, State } from './state';
 
+const QUERY: u32 = 1;
 const PULL: u32 = 2;
+const WRONG_CALL: i32 = -1;
 
 /** Query and Pull, in the input: 0, or why nothing can be read. */
 export function openQuery(now: f64): i32 {
@@ -19,14 +21,16 @@ export function openQuery(now: f64): i32 {
   return mayReadAnything() ? 0 : L.E_FORBIDDEN;
 }
 
-/** Request, record and content are in the input: the event in the output, if the filter matches and the reader may read. */
-export function select(requestLength: u32, recordLength: u32, contentLength: u32): bool {
+/** Request, record and content are in the input. 1: the event is in the output; 0: the filter or the reader's rights leave it out. */
+export function select(requestLength: u32, recordLength: u32, contentLength: u32): i32 {
   const request = IN.ptr;
   const record = request + requestLength;
   const content = record + recordLength;
-  if (State.seq < 0 || !matchesFilter(request + L.Q_PAYLOAD, record)) return false;
-  setReader(request + L.Q_FROM, <u32>load<u8>(request, L.Q_KIND) == PULL);
-  if (!mayReadRecord(record, content, contentLength)) return false;
+  const kind = <u32>load<u8>(request, L.Q_KIND);
+  if (kind != QUERY && kind != PULL) return WRONG_CALL;
+  if (State.seq < 0 || !matchesFilter(request + L.Q_PAYLOAD, record)) return 0;
+  setReader(request + L.Q_FROM, kind == PULL);
+  if (!mayReadRecord(record, content, contentLength)) return 0;
   const type = <u32>load<u8>(record, L.R_TYPE);
   let status = STATUS_NONE;
   let deleted = false;
@@ -41,5 +45,5 @@ export function select(requestLength: u32, recordLength: u32, contentLength: u32
   const out = freshOutput();
   const at = out.reserve(<usize>recordLength + contentLength + EVENT_ROOM);
   out.end(putEvent(at, record, ENCLAVE, gone ? 0 : content, contentLength, status));
-  return true;
+  return 1;
 }

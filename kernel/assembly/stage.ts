@@ -1,4 +1,4 @@
-import { apply, applyManifest, DETAIL, dropManifest, statusRefusal } from './apply';
+import { apply, applyManifest, DETAIL, statusRefusal } from './apply';
 import {
   closeRegion, Commit, commitFromIc, hashesOf, openRegion, putClosing, putGenesis, putRecord, region,
 } from './batch';
@@ -7,7 +7,7 @@ import { dedupeAdd, dedupeFind } from './dedupe';
 import { hostSignSeq, hostVerify } from './host';
 import { IN } from './input';
 import * as L from './layout';
-import { Rules } from './manifest';
+import { forgetManifest, Rules } from './manifest';
 import { same32 } from './memory';
 import { Sealed } from './sealed';
 import { sha256 } from './sha256';
@@ -21,15 +21,13 @@ const STAGE_VERIFIED: u32 = 4;
 const STAGE_FORGED: u32 = 8;
 
 const DUPLICATE: i32 = -1;
+/** No batch is open. */
+const WRONG_CALL: i32 = -2;
 
 /** T of the open batch. */
 let batchTime: i64 = 0;
 /** seq of what was staged or folded last, or of the original of a duplicate */
 export let lastSeq: i64 = -1;
-
-export function setLastSeq(seq: i64): void {
-  lastSeq = seq;
-}
 
 /** Starts a batch at wall time `now`; false if one is open or too many wait. Closes a bundle that is due. */
 export function begin(now: f64): bool {
@@ -72,6 +70,7 @@ export function sequences(): bool {
 
 /** Stages the IC in the input: ACCEPTED, DUPLICATE or an error number. */
 export function stage(flags: u32): i32 {
+  if (!region) return WRONG_CALL;
   const ic = IN.ptr;
   DETAIL.clear();
   const code = <i32>load<u16>(ic, L.IC_ERROR);
@@ -142,7 +141,7 @@ function found(flags: u32): i32 {
     const allowed = State.hasCreator ? same32(CREATOR, Commit.from) : (flags & STAGE_ADMIN) != 0;
     if (!allowed) {
       undoChanges();
-      dropManifest();
+      forgetManifest();
       return L.E_FORBIDDEN;
     }
   }
@@ -174,7 +173,7 @@ function accept(): i32 {
   if (signed < 0) {
     const first = State.seq < 0;
     undoChanges();
-    if (first) dropManifest();
+    if (first) forgetManifest();
     return L.E_UNAVAILABLE;
   }
   const record = putRecord(State.seq + 1, batchTime, hash);

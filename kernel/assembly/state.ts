@@ -1,4 +1,4 @@
-import { hasState, PUBLIC, TRAIT } from './columns';
+import { hasState, TRAIT } from './columns';
 import { isZero32, value32, ZERO32 } from './fixed';
 import { enclaveStatusKey, gateKey, rbacKey, statusKey } from './keys';
 import { MARKED, Rules } from './manifest';
