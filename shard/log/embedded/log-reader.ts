@@ -12,6 +12,9 @@ import { decodeHeadRow, type HeadRow } from './head-row.ts';
 import { keyOf, numberKey, prefixOf } from './row-keys.ts';
 import { getRow, type Store } from './store.ts';
 
+/** One is enough unless a further Delete of the same batch comes between. */
+const REREADS = 3;
+
 /** What is durable, read synchronously from the memory map; everything is checked, or throws LogDamaged. */
 export class LogReader {
   readonly #store: Store;
@@ -39,6 +42,25 @@ export class LogReader {
 
   /** As EnclaveLog.read. */
   batches(key: LogKey, from: number, maxBytes: number): Batch[] {
+    return this.whileErasing(() => this.#batches(key, from, maxBytes));
+  }
+
+  /**
+   * `read` again on what is durable by now, if it met damage: contents are overwritten while they are read, and a row
+   * that was read before does not say so yet. The marks are durable before a byte is overwritten, so the row now does.
+   */
+  whileErasing<T>(read: () => T): T {
+    for (let again = 0; ; again++) {
+      try {
+        return read();
+      } catch (error) {
+        if (!(error instanceof LogDamaged) || again === REREADS) throw error;
+        this.#store.root.resetReadTxn();
+      }
+    }
+  }
+
+  #batches(key: LogKey, from: number, maxBytes: number): Batch[] {
     const head = this.head(key);
     if (head === null || from > head.head.seq + 1) return [];
     const prefix = prefixOf(key);

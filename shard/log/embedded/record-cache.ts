@@ -42,6 +42,18 @@ export class RecordCache {
 
   /** As EnclaveLog.record. */
   record(key: LogKey, seq: number): StoredEvent | null {
+    try {
+      return this.#read(key, seq);
+    } catch (error) {
+      if (!(error instanceof LogDamaged)) throw error;
+      return this.#reader.whileErasing(() => {
+        this.release(key);
+        return this.#read(key, seq);
+      });
+    }
+  }
+
+  #read(key: LogKey, seq: number): StoredEvent | null {
     const decoded = this.#decoded(key, seq);
     if (decoded === null) return null;
     const index = seq - decoded.entry.firstSeq;
