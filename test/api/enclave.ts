@@ -82,7 +82,7 @@ export function manifest(more: object = {}, rbac: object = {}): { [key: string]:
       customs: [
         { event: 'note', operator: 'owner', ops: ['C', 'U', 'D'] },
         { event: 'chat', operator: 'MEMBER', ops: ['C'] },
-        { event: 'chat', operator: 'Sender', ops: ['R', 'U', 'D'] },
+        { event: 'chat', operator: 'Sender', ops: ['U', 'D'] },
         { event: 'feed', operator: 'MEMBER', ops: ['C', 'P'] },
         { event: 'muted', operator: 'MEMBER', ops: ['C'] },
         { event: 'muted', operator: 'mod', ops: ['_C'] },

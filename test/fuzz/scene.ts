@@ -152,7 +152,7 @@ export class Scene {
   #flags(ic: Uint8Array): number {
     const { random } = this;
     let flags = random.chance(0.02) ? STAGE_ADMIN : 0;
-    if (random.chance(0.01)) flags |= STAGE_FULL;
+    if (this.store.events.length > 0 && random.chance(0.01)) flags |= STAGE_FULL;
     if (((ic[6] as number) & IC_HASH_OK) === 0 || random.chance(0.05)) return flags; // the kernel asks if it wants to know
     const ecdsa = ((ic[6] as number) & IC_ECDSA) !== 0 && ((ic[6] as number) & IC_ALG) !== 0;
     const pub = ic.subarray(56, 88);
