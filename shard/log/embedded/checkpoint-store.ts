@@ -1,4 +1,4 @@
-import { createHmac, timingSafeEqual } from 'node:crypto';
+import { createHash, createHmac, timingSafeEqual } from 'node:crypto';
 import { FORMAT_VERSION, type Head, RULES_VERSION } from '../../../kernel/kernel.ts';
 import { readInt, writeInt } from '../bytes.ts';
 import type { Checkpoint, LogKey, NewCheckpoint } from '../enclave-log.ts';
@@ -9,17 +9,22 @@ import { getRow, type Store } from './store.ts';
 import type { Row } from './writer-messages.ts';
 
 /**
- * Database `checkpoints`, key: prefix, head seq 8, kind 1 (0 base, 1 recents). Both: bytes32 HMAC-SHA256 over the row's
+ * Database `checkpoints`, key: prefix, head seq 8, kind 1. Kinds 0 and 1 begin with a bytes32 HMAC-SHA256 over the row's
  * key and all from byte 32, u16 format, u16 rules, u32 zero; then
- *   base:    head (80), u32 recents, u32 zero, per segment of recents it needs: u64 head seq, i64 latest exp, bytes32 its
- *            HMAC; the kernel's base
- *   recents: the kernel's recents
- * So a base that checks vouches for exactly the recents that belong to it.
+ *   0 base:    head (80), bytes32 sha256 of the kernel's base, u32 recents, u32 zero, and per segment of recents that it
+ *              needs: u64 head seq, i64 latest exp, bytes32 its HMAC
+ *   1 recents: the kernel's recents
+ *   2 state:   the kernel's base
+ * So a base that checks vouches for exactly the state and the recents that belong to it.
  */
 const BASE = 0;
 const RECENTS = 1;
+const STATE = 2;
 const HEADER = 40;
+const LIST_AT = HEADER + HEAD_BYTES + 40;
 const LISTED = 48;
+/** Bytes hashed between two looks at the event loop. */
+const SLICE = 512 * 1024;
 /** Older checkpoints are removed. */
 const KEPT = 2;
 
@@ -32,7 +37,7 @@ interface Listed {
 interface Base {
   readonly head: Head;
   readonly listed: readonly Listed[];
-  readonly base: Buffer;
+  readonly digest: Buffer;
 }
 
 export class CheckpointStore {
@@ -46,19 +51,26 @@ export class CheckpointStore {
   }
 
   /** The newest checkpoint that checks and whose head the log has `passed`; what is forged, torn or of a newer format is left out. */
-  latest(key: LogKey, head: Head, timestamp: number, passed: (head: Head) => boolean): Checkpoint | null {
+  async latest(
+    key: LogKey,
+    head: Head,
+    timestamp: number,
+    passed: (head: Head) => boolean,
+  ): Promise<Checkpoint | null> {
     const prefix = prefixOf(key);
     for (const seq of this.#seqs(prefix, BASE).reverse()) {
       const base = this.#base(prefix, seq);
       if (base === null || !(sameHead(base.head, head) || passed(base.head))) continue;
       const recents = this.#recents(prefix, base, timestamp);
-      if (recents !== null) return { head: base.head, base: new Uint8Array(base.base), recents };
+      const state = getRow(this.#store.checkpoints, rowKey(prefix, seq, STATE));
+      if (recents === null || state === undefined || !(await sha256(state)).equals(base.digest)) continue;
+      return { head: base.head, base: state, recents };
     }
     return null;
   }
 
   /** Rows of a new checkpoint, and the keys that are then of no use. */
-  prepare(key: LogKey, checkpoint: NewCheckpoint): { put: Row[]; remove: Uint8Array[] } {
+  async prepare(key: LogKey, checkpoint: NewCheckpoint): Promise<{ put: Row[]; remove: Uint8Array[] }> {
     const prefix = prefixOf(key);
     const { head, base, recent, recentFrom, recentMaxExp, timestamp } = checkpoint;
     const older = this.#seqs(prefix, BASE).filter((seq) => seq < head.seq);
@@ -68,24 +80,30 @@ export class CheckpointStore {
     const recents = this.#seal(recentKey, [recent]);
     const listed: Listed[] = (previous?.listed ?? []).filter((entry) => entry.maxExp > timestamp);
     if (recent.length > 0) listed.push({ seq: head.seq, maxExp: recentMaxExp, mac: recents.subarray(0, 32) });
-    const list = Buffer.alloc(HEAD_BYTES + 8 + LISTED * listed.length);
+    const list = Buffer.alloc(LIST_AT - HEADER + LISTED * listed.length);
     writeHead(list, head, 0);
-    list.writeUInt32LE(listed.length, HEAD_BYTES);
-    listed.forEach((entry, i) => {
-      const at = HEAD_BYTES + 8 + LISTED * i;
+    list.set(await sha256(base), HEAD_BYTES);
+    list.writeUInt32LE(listed.length, HEAD_BYTES + 32);
+    for (const [i, entry] of listed.entries()) {
+      const at = LIST_AT - HEADER + LISTED * i;
       writeInt(list, entry.seq, at);
       writeInt(list, entry.maxExp, at + 8);
       list.set(entry.mac, at + 16);
-    });
+    }
     const baseKey = rowKey(prefix, head.seq, BASE);
-    const put: Row[] = [{ key: baseKey, value: this.#seal(baseKey, [list, base]) }];
+    const put: Row[] = [
+      { key: baseKey, value: this.#seal(baseKey, [list]) },
+      { key: rowKey(prefix, head.seq, STATE), value: base },
+    ];
     if (recent.length > 0) put.push({ key: recentKey, value: recents });
     const keptBases = older.slice(older.length - (KEPT - 1));
     const needed = new Set(
       [...listed, ...keptBases.flatMap((seq) => this.#base(prefix, seq)?.listed ?? [])].map((entry) => entry.seq),
     );
     const remove = [
-      ...older.slice(0, older.length - keptBases.length).map((seq) => rowKey(prefix, seq, BASE)),
+      ...older
+        .slice(0, older.length - keptBases.length)
+        .flatMap((seq) => [BASE, STATE].map((kind) => rowKey(prefix, seq, kind))),
       ...this.#seqs(prefix, RECENTS)
         .filter((seq) => !needed.has(seq) && seq !== head.seq)
         .map((seq) => rowKey(prefix, seq, RECENTS)),
@@ -95,13 +113,13 @@ export class CheckpointStore {
 
   #base(prefix: Buffer, seq: number): Base | null {
     const row = this.#open(rowKey(prefix, seq, BASE));
-    if (row === null || row.length < HEADER + HEAD_BYTES + 8) return null;
-    const count = row.readUInt32LE(HEADER + HEAD_BYTES);
+    if (row === null || row.length < LIST_AT) return null;
     const listed: Listed[] = [];
-    let at = HEADER + HEAD_BYTES + 8;
-    for (let i = 0; i < count; i++, at += LISTED)
+    for (let at = LIST_AT; at + LISTED <= row.length; at += LISTED) {
       listed.push({ seq: readInt(row, at), maxExp: readInt(row, at + 8), mac: row.subarray(at + 16, at + 48) });
-    return { head: readHead(row, HEADER), listed, base: row.subarray(at) };
+    }
+    const digestAt = HEADER + HEAD_BYTES;
+    return { head: readHead(row, HEADER), listed, digest: row.subarray(digestAt, digestAt + 32) };
   }
 
   /** Oldest first, those without an unexpired hash left out; null if one is missing or is not the one the base names. */
@@ -145,6 +163,16 @@ export class CheckpointStore {
     }
     return seqs;
   }
+}
+
+/** In slices: a state may have megabytes. */
+async function sha256(bytes: Uint8Array): Promise<Buffer> {
+  const hash = createHash('sha256');
+  for (let at = 0; at < bytes.length; at += SLICE) {
+    if (at > 0) await new Promise(setImmediate);
+    hash.update(bytes.subarray(at, at + SLICE));
+  }
+  return hash.digest();
 }
 
 function rowKey(prefix: Buffer, seq: number, kind: number): Buffer {

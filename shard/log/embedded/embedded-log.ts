@@ -87,7 +87,7 @@ export class EmbeddedLog implements EnclaveLog {
     must(await this.#queue.submit({ kind: 'open', prefix: prefixOf(key), nonce: new Uint8Array(owner) }));
     const row = this.#reader.head(key);
     if (row === null || Buffer.compare(row.epoch.nonce, owner) !== 0) throw new LogUnavailable('fenced');
-    const checkpoint: Checkpoint | null = this.#checkpoints.latest(key, row.head, row.timestamp, (head) =>
+    const checkpoint: Checkpoint | null = await this.#checkpoints.latest(key, row.head, row.timestamp, (head) =>
       this.#reader.passed(key, head),
     );
     return { epoch: row.epoch, head: row.head, checkpoint, timestamp: row.timestamp, bytes: row.bytes };
@@ -98,7 +98,12 @@ export class EmbeddedLog implements EnclaveLog {
       ...append,
       done: (result) => {
         if (result === 'ok') {
-          this.#index.appended(append.key, append.batch);
+          try {
+            this.#index.appended(append.key, append.batch);
+          } catch {
+            // An index is only an aid: the append stands, and lookups read the records.
+            this.#index.release(append.key);
+          }
           if (append.deletes.length > 0) this.#eraser.resume();
         }
         append.done(result);
@@ -165,7 +170,7 @@ export class EmbeddedLog implements EnclaveLog {
   }
 
   async checkpoint(key: LogKey, epoch: Epoch, checkpoint: NewCheckpoint): Promise<void> {
-    const { put, remove } = this.#checkpoints.prepare(key, checkpoint);
+    const { put, remove } = await this.#checkpoints.prepare(key, checkpoint);
     must(
       await this.#queue.submit({
         kind: 'checkpoint',

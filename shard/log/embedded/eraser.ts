@@ -64,31 +64,20 @@ export class Eraser {
 
   async #run(): Promise<void> {
     this.#failed = false;
-    try {
-      while (this.#again) {
-        this.#again = false;
-        for (const row of this.#journal()) {
-          if (!(await this.#erase(row))) this.#failed = true;
-          else this.#again = true;
-        }
-        if (this.#failed) break;
+    while (this.#again) {
+      this.#again = false;
+      for (let rows = this.#journal(null); rows.length > 0; rows = this.#journal(rows[rows.length - 1] as Buffer)) {
+        // One enclave whose records are damaged does not keep the others from being erased.
+        for (const row of rows) if (!(await this.#erase(row).catch(() => false))) this.#failed = true;
       }
-    } catch {
-      this.#failed = true;
     }
     this.#running = false;
     this.#settle();
   }
 
-  #journal(): Buffer[] {
-    const rows: Buffer[] = [];
-    for (const row of this.#store.erasures.getKeys({
-      start: Buffer.from([JOURNAL_EVENT]),
-      end: Buffer.from([JOURNAL_BYTES]),
-      limit: SLICE,
-    }))
-      rows.push(row);
-    return rows;
+  #journal(after: Buffer | null): Buffer[] {
+    const start = after === null ? Buffer.from([JOURNAL_EVENT]) : Buffer.concat([after, Buffer.alloc(1)]);
+    return [...this.#store.erasures.getKeys({ start, end: Buffer.from([JOURNAL_BYTES]), limit: SLICE })];
   }
 
   async #erase(row: Buffer): Promise<boolean> {

@@ -38,7 +38,7 @@ export class IndexReader {
   readonly #reader: LogReader;
   readonly #records: RecordCache;
   readonly #builder: IndexBuilder;
-  /** by key prefix; made by the first lookup, kept up to date by appends */
+  /** by key prefix; made by the first append of a segment or the first lookup, kept up to date by appends */
   readonly #tails = new Map<string, IndexColumns>();
 
   constructor(store: Store, reader: LogReader, records: RecordCache, queue: WriteQueue) {
@@ -52,15 +52,13 @@ export class IndexReader {
   appended(key: LogKey, batch: Batch): void {
     if (batch.events === 0) return;
     const name = nameOf(key);
-    const tail = this.#tails.get(name);
+    const tail = this.#tails.get(name) ?? this.#started(name, batch.firstSeq);
     if (tail === undefined || tail.next < batch.firstSeq) {
       // The next lookup reads what it needs.
-      for (
-        let segment = Math.floor(batch.firstSeq / SEGMENT);
-        (segment + 1) * SEGMENT <= batch.firstSeq + batch.events;
-        segment++
-      )
+      const end = batch.firstSeq + batch.events;
+      for (let segment = Math.floor(batch.firstSeq / SEGMENT); (segment + 1) * SEGMENT <= end; segment++) {
         this.#builder.enqueue(key, segment, null);
+      }
       return;
     }
     let columns = tail;
@@ -75,6 +73,14 @@ export class IndexReader {
       columns = new IndexColumns(columns.segment + 1);
     });
     if (columns !== tail) this.#tails.set(name, columns);
+  }
+
+  /** Columns that begin with this batch, so that the builder need not read the segment back; while there is room. */
+  #started(name: string, firstSeq: number): IndexColumns | undefined {
+    if (firstSeq % SEGMENT !== 0 || this.#tails.size >= TAILS) return undefined;
+    const columns = new IndexColumns(firstSeq / SEGMENT);
+    this.#tails.set(name, columns);
+    return columns;
   }
 
   /** seq of the event with this id or commit hash, −1 if there is none. */

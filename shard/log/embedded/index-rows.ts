@@ -32,8 +32,9 @@ export function indexKey(prefix: Uint8Array, table: number, number: number, part
 }
 
 export function encodeIndexRow(key: Buffer, generation: number, values: Float64Array): Buffer {
-  const row = Buffer.allocUnsafe(HEADER + values.byteLength);
+  const row = Buffer.allocUnsafeSlow(HEADER + values.byteLength);
   row.writeUInt32LE(FORMAT_VERSION, 0);
+  row.writeUInt16LE(0, 2);
   row.writeUInt32LE(generation, 8);
   row.writeUInt32LE(values.length, 12);
   row.set(new Uint8Array(values.buffer, values.byteOffset, values.byteLength), HEADER);

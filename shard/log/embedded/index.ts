@@ -17,6 +17,11 @@ export async function openEmbeddedLog(options: EmbeddedLogOptions): Promise<Encl
     onCommitted: () => log?.committed(),
     onErased: (ops) => log?.overwritten(ops),
   });
-  log = new EmbeddedLog(options, queue);
+  try {
+    log = new EmbeddedLog(options, queue);
+  } catch (error) {
+    await queue.close();
+    throw error;
+  }
   return log;
 }

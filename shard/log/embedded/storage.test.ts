@@ -288,7 +288,7 @@ test('a checkpoint that is forged, torn or under another key is passed over for 
   };
   assert.equal(await base(), 'two');
   assert.equal(await base(new Uint8Array(32).fill(2)), null);
-  await tamper(1, 0, (row) => {
+  await tamper(1, 2, (row) => {
     row[row.length - 1] = (row[row.length - 1] as number) ^ 1;
     return row;
   });

@@ -113,7 +113,7 @@ export class WriteQueue {
     const packed = new ArrayBuffer(bytes);
     const into = asBuffer(new Uint8Array(packed));
     for (let at = 0, i = 0; i < count; i++) at += packAppend(appends[i] as Append, into, at);
-    const message: ToWriter = { kind: 'group', packed, appends: count, ops: ops.map((entry) => entry.op) };
+    const message: ToWriter = { kind: 'group', packed, appends: count, ops: ops.map((entry) => compact(entry.op)) };
     this.#worker.postMessage(message, [packed]);
   }
 
@@ -152,4 +152,13 @@ export class WriteQueue {
     if (this.#sent !== null)
       this.#settle(new Uint8Array(this.#sent.appends.length + this.#sent.ops.length).fill(CODE_UNKNOWN));
   }
+}
+
+/** The same with byte arrays of their own: a message copies the whole memory that a view looks at. */
+function compact<T>(value: T): T {
+  if (value instanceof Uint8Array)
+    return (value.byteLength * 2 >= value.buffer.byteLength ? value : new Uint8Array(value)) as T;
+  if (Array.isArray(value)) return value.map(compact) as T;
+  if (typeof value !== 'object' || value === null) return value;
+  return Object.fromEntries(Object.entries(value).map(([name, field]) => [name, compact(field)])) as T;
 }
