@@ -51,7 +51,10 @@ async function enc(args: string[], input = ''): Promise<Ran> {
   const streams = { out, err } as never;
   const config = { remote, key: 'default', adminToken: undefined, noColor: false, home };
   const stdin = Readable.from([input]) as never;
-  const root = program({ config, streams, stdin, secp: async () => secp, signal: new AbortController().signal }, '1.2.3');
+  const root = program(
+    { config, streams, stdin, secp: async () => secp, signal: new AbortController().signal },
+    '1.2.3',
+  );
   let exit = 0;
   let message = '';
   try {
@@ -63,19 +66,42 @@ async function enc(args: string[], input = ''): Promise<Ran> {
   return { exit, out: text, message };
 }
 
-const lines = (ran: Ran): unknown[] => ran.out.trim().split('\n').map((line) => JSON.parse(line));
+const lines = (ran: Ran): unknown[] =>
+  ran.out
+    .trim()
+    .split('\n')
+    .map((line) => JSON.parse(line));
 
 test('help names every command, and every command has help', async () => {
   const { exit, out } = await enc(['--help']);
   assert.equal(exit, 0);
-  for (const name of ['key', 'enclave', 'commit', 'query', 'pull', 'members', 'verify', 'snapshot', 'restore', 'test', 'admin']) {
+  for (const name of [
+    'key',
+    'enclave',
+    'commit',
+    'query',
+    'pull',
+    'members',
+    'verify',
+    'snapshot',
+    'restore',
+    'test',
+    'admin',
+  ]) {
     assert.ok(out.includes(name), name);
     assert.match((await enc([name, '--help'])).out, /--help/);
   }
 });
 
 test('wrong use exits with 2 and says what to do', async () => {
-  for (const args of [['nonsense'], ['commit'], ['query', 'xyz'], ['enclave', 'create'], ['test', '--workflow', 'none'], ['pull', 'ab', '--after', 'x']]) {
+  for (const args of [
+    ['nonsense'],
+    ['commit'],
+    ['query', 'xyz'],
+    ['enclave', 'create'],
+    ['test', '--workflow', 'none'],
+    ['pull', 'ab', '--after', 'x'],
+  ]) {
     const { exit, message } = await enc(args);
     assert.equal(exit, 2, args.join(' '));
     assert.ok(message.length > 10);
@@ -117,14 +143,24 @@ test('a key file that others can read is not used', async () => {
 });
 
 test('from a key to a verified enclave', async () => {
-  const { enclave } = lines(await enc(['enclave', 'create', '--template', 'personal', '--json']))[0] as { enclave: string };
-  const receipt = lines(await enc(['commit', enclave, 'note', '--content', '{"text":"hello"}', '--tag', 'topic=x', '--json']))[0] as { seq: number };
+  const { enclave } = lines(await enc(['enclave', 'create', '--template', 'personal', '--json']))[0] as {
+    enclave: string;
+  };
+  const receipt = lines(
+    await enc(['commit', enclave, 'note', '--content', '{"text":"hello"}', '--tag', 'topic=x', '--json']),
+  )[0] as { seq: number };
   assert.equal(receipt.seq, 1);
-  assert.equal((await enc(['commit', enclave, 'note', '--content', '@-', '--alg', 'ecdsa'], '{"text":"from stdin"}')).exit, 0);
+  assert.equal(
+    (await enc(['commit', enclave, 'note', '--content', '@-', '--alg', 'ecdsa'], '{"text":"from stdin"}')).exit,
+    0,
+  );
   assert.equal((await enc(['commit', enclave, 'note', '--content', '{"half":0.5}'])).exit, 2);
   assert.equal((await enc(['commit', enclave, 'unknown'])).exit, 1);
   const found = lines(await enc(['query', enclave, '--tag', 'topic=x', '--seq', '1..', '--json'])) as { seq: number }[];
-  assert.deepEqual(found.map((event) => event.seq), [1]);
+  assert.deepEqual(
+    found.map((event) => event.seq),
+    [1],
+  );
   assert.equal(lines(await enc(['pull', enclave, '--json', '--complete'])).length, 3);
   assert.match((await enc(['enclave', 'info', enclave])).out, /named by the Manifest/);
   assert.match((await enc(['admin', 'close-bundle', enclave])).out, /closed {2}1 bundles/);
@@ -139,13 +175,16 @@ test('output for programs has no colours, and none go to a pipe', async () => {
   assert.ok(!out.includes('\u001b'));
 });
 
-for (const [workflow, result] of [['personal', '16/16 ok'], ['group', '14/14 ok']] as const) {
+for (const [workflow, result] of [
+  ['personal', '16/16 ok'],
+  ['group', '14/14 ok'],
+] as const) {
   test(`workflow ${workflow}: one line a step, and ${result}`, async () => {
     const { exit, out, message } = await enc(['test', '--workflow', workflow, '--remote', remote]);
     assert.equal(exit, 0, message + out);
     const all = out.trim().split('\n');
     assert.equal(all.at(-1), result);
-    assert.equal(all.length, Number.parseInt(result) + 1);
+    assert.equal(all.length, Number.parseInt(result, 10) + 1);
   });
 
   test(`workflow ${workflow} comes through when every fifth answer is lost`, async () => {

@@ -88,10 +88,16 @@ export class Context {
   async client(): Promise<EncClient> {
     let told = false;
     const onRetry = (error: Error, until: number): void => {
-      if (!told && until - Date.now() > PATIENCE) this.out.note(`${error.message} Trying again until ${new Date(until).toISOString()}.`);
+      if (!told && until - Date.now() > PATIENCE)
+        this.out.note(`${error.message} Trying again until ${new Date(until).toISOString()}.`);
       told ||= until - Date.now() > PATIENCE;
     };
-    return new EncClient(this.remote, { secp: await this.secp(), store: new FileHeads(join(this.config.home, 'heads')), retryMs: PATIENCE, onRetry });
+    return new EncClient(this.remote, {
+      secp: await this.secp(),
+      store: new FileHeads(join(this.config.home, 'heads')),
+      retryMs: PATIENCE,
+      onRetry,
+    });
   }
 
   /** The enclave as the chosen key sees it. */

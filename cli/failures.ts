@@ -18,7 +18,7 @@ const ADVICE: Readonly<Record<string, string>> = {
   expired: 'The clocks of this machine and the node may differ: compare them.',
   exp_too_far: 'Choose a shorter --exp, or compare the clocks of this machine and the node.',
   forbidden: 'The roles of this key do not allow it: see "enc members".',
-  unauthorized: 'Give the admin token with --token or ENC_ADMIN_TOKEN; it is kept in the node\'s data folder.',
+  unauthorized: "Give the admin token with --token or ENC_ADMIN_TOKEN; it is kept in the node's data folder.",
   enclave_not_found: 'Check the enclave id and --remote.',
   bundle_open: 'Wait for the bundle to close, or close it with "enc admin close-bundle".',
   session_expired: 'The clocks of this machine and the node may differ: compare them.',
@@ -38,7 +38,12 @@ export function describe(error: unknown): { code: string; message: string; field
   if (error instanceof NodeLied) return { code: error.code, message: error.message, exit: EXIT.refused };
   if (error instanceof EncError) {
     const fields = (error as { fields?: Record<string, unknown> }).fields;
-    const details = fields && Object.keys(fields).length > 0 ? ` (${Object.entries(fields).map(([k, v]) => `${k}: ${JSON.stringify(v)}`).join(', ')})` : '';
+    const details =
+      fields && Object.keys(fields).length > 0
+        ? ` (${Object.entries(fields)
+            .map(([k, v]) => `${k}: ${JSON.stringify(v)}`)
+            .join(', ')})`
+        : '';
     const advice = ADVICE[error.code];
     const message = `${error.message}${details} [${error.code}]${advice ? ` ${advice}` : ''}`;
     return { code: error.code, message, fields, exit: EXIT.refused };
@@ -46,5 +51,9 @@ export function describe(error: unknown): { code: string; message: string; field
   if (error instanceof Failed) return { code: 'failed', message: error.message, exit: EXIT.refused };
   const { message, code } = error as NodeJS.ErrnoException;
   const system = typeof code === 'string' && /^E[A-Z]+$/.test(code);
-  return { code: system ? 'system' : 'error', message: message ?? String(error), exit: system || error instanceof TypeError ? EXIT.usage : EXIT.refused };
+  return {
+    code: system ? 'system' : 'error',
+    message: message ?? String(error),
+    exit: system || error instanceof TypeError ? EXIT.usage : EXIT.refused,
+  };
 }

@@ -25,17 +25,31 @@ export class Admin {
 
   /** Closes the open bundle now. The tree head is checked as `enclave.sth` checks it. */
   async closeBundle(enclave: Enclave): Promise<TreeHead> {
-    const answer = await this.transport.json({ method: 'POST', path: `/enclaves/${enclave.id}/close-bundle`, token: this.token });
+    const answer = await this.transport.json({
+      method: 'POST',
+      path: `/enclaves/${enclave.id}/close-bundle`,
+      token: this.token,
+    });
     return enclave.takeTreeHead(answer, 'close-bundle');
   }
 
   /** The enclave as an `.enc` file (PROTOCOL §10), unchecked: `restore` checks it, and so does `checkSnapshot`. */
   snapshot(id: string, signal?: AbortSignal): Promise<ReadableStream<Uint8Array>> {
-    return this.transport.stream({ method: 'GET', path: `/enclaves/${id}/snapshot`, token: this.token, timeoutMs: 0, signal });
+    return this.transport.stream({
+      method: 'GET',
+      path: `/enclaves/${id}/snapshot`,
+      token: this.token,
+      timeoutMs: 0,
+      signal,
+    });
   }
 
   /** Hosts an enclave from its snapshot. `sequencer`: the one expected, unless the Manifest names it or the key is there. */
-  restore(id: string, body: SnapshotBody, options: { sequencer?: string | undefined; signal?: AbortSignal | undefined } = {}): Promise<unknown> {
+  restore(
+    id: string,
+    body: SnapshotBody,
+    options: { sequencer?: string | undefined; signal?: AbortSignal | undefined } = {},
+  ): Promise<unknown> {
     return this.upload(`/enclaves/${id}/restore`, body, options);
   }
 
@@ -47,13 +61,22 @@ export class Admin {
   /** Provisions an enclave id with an imported sequencer key (64 hex digits). Returns the sequencer's public key. */
   async initWithPriv(id: string, sequencerPriv: string, creator?: string): Promise<string> {
     const body = JSON.stringify({ enclave_id: id, sequencer_priv: sequencerPriv, ...(creator ? { creator } : {}) });
-    const answer = await this.transport.json({ method: 'POST', path: `/enclaves/${id}/init-with-priv`, body, token: this.token });
+    const answer = await this.transport.json({
+      method: 'POST',
+      path: `/enclaves/${id}/init-with-priv`,
+      body,
+      token: this.token,
+    });
     return told('init-with-priv', answer, () => {
-      const { enclave_id, sequencer_pubkey } = shaped<{ enclave_id: string; sequencer_pubkey: string }>(answer, 'the answer', {
-        ok: is(true),
-        enclave_id: isId,
-        sequencer_pubkey: isId,
-      });
+      const { enclave_id, sequencer_pubkey } = shaped<{ enclave_id: string; sequencer_pubkey: string }>(
+        answer,
+        'the answer',
+        {
+          ok: is(true),
+          enclave_id: isId,
+          sequencer_pubkey: isId,
+        },
+      );
       const pub = this.secp.publicKey(unhex(sequencerPriv));
       claim(enclave_id === id, 'it is about another enclave');
       claim(pub && sequencer_pubkey === toHex(pub), 'the public key is not that of the secret');
@@ -61,9 +84,22 @@ export class Admin {
     });
   }
 
-  private upload(path: string, body: SnapshotBody, options: { sequencer?: string | undefined; signal?: AbortSignal | undefined }): Promise<unknown> {
+  private upload(
+    path: string,
+    body: SnapshotBody,
+    options: { sequencer?: string | undefined; signal?: AbortSignal | undefined },
+  ): Promise<unknown> {
     const headers = options.sequencer ? { 'x-enc-sequencer': options.sequencer } : {};
     const contentType = 'application/cbor-seq';
-    return this.transport.json({ method: 'POST', path, body, contentType, token: this.token, headers, timeoutMs: 0, signal: options.signal });
+    return this.transport.json({
+      method: 'POST',
+      path,
+      body,
+      contentType,
+      token: this.token,
+      headers,
+      timeoutMs: 0,
+      signal: options.signal,
+    });
   }
 }

@@ -1,12 +1,14 @@
-import { type Cbor, decodeCbor } from '../protocol/cbor.ts';
 import { concat } from '../protocol/bytes.ts';
+import { type Cbor, decodeCbor } from '../protocol/cbor.ts';
 import { claim } from './check.ts';
 
 /** One commit of at most 1 MiB, its JSON escaped, and its signatures. */
 const MAX_ITEM = 8 * 1024 * 1024;
 
 /** Items of a CBOR sequence (RFC 8742) as they arrive, each with its bytes. Throws Mismatch on anything else. */
-export async function* cborItems(source: AsyncIterable<Uint8Array>): AsyncGenerator<{ value: Cbor; bytes: Uint8Array }> {
+export async function* cborItems(
+  source: AsyncIterable<Uint8Array>,
+): AsyncGenerator<{ value: Cbor; bytes: Uint8Array }> {
   let rest: Uint8Array = new Uint8Array(0);
   for await (const chunk of source) {
     rest = rest.length === 0 ? chunk : concat(rest, chunk);

@@ -27,7 +27,6 @@ export const isHex = (bytes: number): Test => {
   return (v) => typeof v === 'string' && pattern.test(v);
 };
 export const isId: Test = isHex(32);
-export const isSig: Test = isHex(64);
 export const isText: Test = (v) => typeof v === 'string';
 export const is =
   (...values: unknown[]): Test =>
@@ -54,6 +53,11 @@ export function shaped<T>(value: unknown, what: string, shape: Shape): T {
     known++;
     claim((shape[key] as Test)(found[name]), `"${name}" of ${what} is malformed`);
   }
-  claim(known === Object.keys(found).length, `${what} has a field that does not belong there: ${Object.keys(found).filter((k) => !(k in shape) && !(`${k}?` in shape)).join(', ')}`);
+  claim(
+    known === Object.keys(found).length,
+    `${what} has a field that does not belong there: ${Object.keys(found)
+      .filter((k) => !(k in shape) && !(`${k}?` in shape))
+      .join(', ')}`,
+  );
   return value as T;
 }

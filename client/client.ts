@@ -82,7 +82,10 @@ export class EncClient {
   async node(): Promise<NodeInfo> {
     const answer = await this.read(() => this.transport.json({ method: 'GET', path: '/' }));
     return told('node', answer, () => {
-      claim(typeof answer === 'object' && answer !== null && isText((answer as NodeInfo).name), 'it does not describe a node');
+      claim(
+        typeof answer === 'object' && answer !== null && isText((answer as NodeInfo).name),
+        'it does not describe a node',
+      );
       return answer as NodeInfo;
     });
   }
@@ -112,7 +115,11 @@ export class EncClient {
   }
 
   /** The Manifest commit that `create` sends, and the enclave that it will found. Keep it to be able to send it again. */
-  async prepare(key: Key, manifest: Readonly<Record<string, unknown>>, options: CreateOptions = {}): Promise<Omit<Created, 'receipt'>> {
+  async prepare(
+    key: Key,
+    manifest: Readonly<Record<string, unknown>>,
+    options: CreateOptions = {},
+  ): Promise<Omit<Created, 'receipt'>> {
     let content: Record<string, unknown> = { ...manifest };
     if (options.nonce !== false && content['nonce'] === undefined) content = { ...content, nonce: randomNonce() };
     if (options.nameSequencer !== false && content['sequencer'] === undefined) {
@@ -121,7 +128,8 @@ export class EncClient {
     const id = enclaveIdOf(key.id, content, options.tags);
     const exp = options.exp ?? this.clock.now() + 120_000;
     const commit = await buildCommit(key, { enclave: id, type: 'Manifest', content, exp, tags: options.tags });
-    const sequencer = (content['sequencer'] as string | undefined) ?? (await this.sequencerFor(key.id, content, options.tags));
+    const sequencer =
+      (content['sequencer'] as string | undefined) ?? (await this.sequencerFor(key.id, content, options.tags));
     const talk = this.talk(id, { key });
     await talk.trust.load();
     talk.trust.pin(sequencer, content['sequencer'] === undefined ? 'first-seen' : 'manifest');
@@ -139,7 +147,10 @@ export class EncClient {
       trust = new Trust(id, this.store);
       this.trusts.set(id, trust);
     }
-    return new Conversation({ ...options, retryMs: this.retryMs, onRetry: this.onRetry }, { transport: this.transport, trust, secp: this.secp, clock: this.clock });
+    return new Conversation(
+      { ...options, retryMs: this.retryMs, onRetry: this.onRetry },
+      { transport: this.transport, trust, secp: this.secp, clock: this.clock },
+    );
   }
 
   private read<T>(attempt: () => Promise<T>): Promise<T> {

@@ -1,6 +1,6 @@
-import { type Json, type JsonObject, isObject, toJson } from '../protocol/json.ts';
 import { commitHash, contentHash, enclaveId } from '../protocol/hash.ts';
 import { toHex, unhex } from '../protocol/hex.ts';
+import { isObject, type Json, type JsonObject, toJson } from '../protocol/json.ts';
 import { TYPE_PATTERN } from '../protocol/limits.ts';
 import type { Key } from './keys.ts';
 import type { Alg, Commit, Content, Tags } from './types.ts';

@@ -63,7 +63,8 @@ export class Conversation {
   manifest: Record<string, unknown> | undefined;
 
   constructor(options: ConversationOptions, modules: Modules) {
-    if (options.provisioned && !options.sequencer) throw new TypeError('A provisioned enclave needs its sequencer named: nothing else says whom to believe.');
+    if (options.provisioned && !options.sequencer)
+      throw new TypeError('A provisioned enclave needs its sequencer named: nothing else says whom to believe.');
     this.options = options;
     this.enclave = modules.trust.enclave;
     this.trust = modules.trust;
@@ -128,15 +129,24 @@ export class Conversation {
     told('Info', info, () => {
       const { head } = this.trust;
       if (head) {
-        claim(info.head >= head.seq, `the head is ${info.head}, but event ${head.seq} has been shown before: the node lost events or shows an old state`);
+        claim(
+          info.head >= head.seq,
+          `the head is ${info.head}, but event ${head.seq} has been shown before: the node lost events or shows an old state`,
+        );
         claim(info.timestamp >= head.timestamp, 'the time of the head is before that of an event shown earlier');
-        claim(info.head !== head.seq || info.timestamp === head.timestamp, 'the time of the head is not that of the event');
+        claim(
+          info.head !== head.seq || info.timestamp === head.timestamp,
+          'the time of the head is not that of the event',
+        );
       }
       const manifest = this.trust.seen(0);
       claim(!manifest || info.manifest === manifest.id, 'it names another Manifest');
       if (this.manifest) {
         const { size = 256, timeout = 5000 } = (this.manifest['bundle'] ?? {}) as { size?: number; timeout?: number };
-        claim(info.bundle.size === size && info.bundle.timeout === timeout, 'the bundle settings are not those of the Manifest');
+        claim(
+          info.bundle.size === size && info.bundle.timeout === timeout,
+          'the bundle settings are not those of the Manifest',
+        );
       }
     });
     return info;
@@ -159,7 +169,10 @@ export class Conversation {
     if (this.trust.sequencer !== undefined) {
       const { sequencer } = this.options;
       if (sequencer && this.trust.terms[0]?.sequencer !== sequencer) {
-        throw new NodeLied('Info', `the sequencer remembered for this enclave is ${this.trust.terms[0]?.sequencer}, not ${sequencer} as you say`);
+        throw new NodeLied(
+          'Info',
+          `the sequencer remembered for this enclave is ${this.trust.terms[0]?.sequencer}, not ${sequencer} as you say`,
+        );
       }
       return;
     }
@@ -190,7 +203,10 @@ export class Conversation {
       throw error;
     }
     return told('Query', answer, () => {
-      const { events } = shaped<{ events: unknown[] }>(answer, 'the answer', { type: is('Response'), events: Array.isArray });
+      const { events } = shaped<{ events: unknown[] }>(answer, 'the answer', {
+        type: is('Response'),
+        events: Array.isArray,
+      });
       claim(events.length <= 1, 'there is more than one event 0');
       if (events.length === 0) return undefined;
       const event = checkEvent(events[0], this.enclave, this.secp);
@@ -207,9 +223,15 @@ export class Conversation {
         "the Manifest is not the one that the enclave's id is made from (of a provisioned enclave say so, and name its sequencer)",
       );
       const named = namedSequencer(event);
-      claim(named === undefined || named === event.sequencer, 'the Manifest names another sequencer than the one that signed it');
+      claim(
+        named === undefined || named === event.sequencer,
+        'the Manifest names another sequencer than the one that signed it',
+      );
       const first = this.trust.terms[0]?.sequencer;
-      claim(first === undefined || first === event.sequencer, `the Manifest is signed by ${event.sequencer}, but the enclave's first sequencer is ${first}`);
+      claim(
+        first === undefined || first === event.sequencer,
+        `the Manifest is signed by ${event.sequencer}, but the enclave's first sequencer is ${first}`,
+      );
       if (named !== undefined) this.trust.confirm();
     });
     this.manifest = event.content as Record<string, unknown>;
@@ -218,7 +240,10 @@ export class Conversation {
   /** Accepts `claimed` as the sequencer if a chain of Migrate events leads to it. Throws NodeLied if none does. */
   private async follow(call: string, claimed: string): Promise<void> {
     const former = this.sequencer;
-    const unproved = new NodeLied(call, `the sequencer is said to be ${claimed} instead of ${former}, and no Migrate event that you may read proves it`);
+    const unproved = new NodeLied(
+      call,
+      `the sequencer is said to be ${claimed} instead of ${former}, and no Migrate event that you may read proves it`,
+    );
     if (!this.key) throw unproved;
     let answer: unknown;
     try {
@@ -228,7 +253,10 @@ export class Conversation {
       throw error;
     }
     const moves = told('Query', answer, () => {
-      const { events } = shaped<{ events: unknown[] }>(answer, 'the answer', { type: is('Response'), events: Array.isArray });
+      const { events } = shaped<{ events: unknown[] }>(answer, 'the answer', {
+        type: is('Response'),
+        events: Array.isArray,
+      });
       return events.map((event) => checkEvent(event, this.enclave, this.secp));
     });
     for (const move of moves) {
@@ -248,7 +276,11 @@ export class Conversation {
   }
 
   private async rawInfo(): Promise<Info> {
-    const answer = await this.ask({ method: 'POST', path: '/', body: JSON.stringify({ type: 'Info', enclave: this.enclave }) });
+    const answer = await this.ask({
+      method: 'POST',
+      path: '/',
+      body: JSON.stringify({ type: 'Info', enclave: this.enclave }),
+    });
     return told('Info', answer, () => {
       const info = shaped<Info>(answer, 'the answer', INFO);
       shaped(info.bundle, 'its bundle', { size: isSeq, timeout: isSeq });
@@ -257,11 +289,22 @@ export class Conversation {
     });
   }
 
-  private async askWith(sequencer: string, path: string, fields: Record<string, unknown>, signal?: AbortSignal): Promise<unknown> {
+  private async askWith(
+    sequencer: string,
+    path: string,
+    fields: Record<string, unknown>,
+    signal?: AbortSignal,
+  ): Promise<unknown> {
     if (!this.key) throw new TypeError('This call needs a key: open the enclave with one.');
     const { type, ...rest } = fields;
     const session = await this.token(sequencer, this.key);
-    const body = JSON.stringify({ ...(type === undefined ? {} : { type }), enclave: this.enclave, from: this.key.id, session, ...rest });
+    const body = JSON.stringify({
+      ...(type === undefined ? {} : { type }),
+      enclave: this.enclave,
+      from: this.key.id,
+      session,
+      ...rest,
+    });
     return this.ask({ method: 'POST', path, body, signal });
   }
 

@@ -26,19 +26,24 @@ test('a key keeps its secret to itself', () => {
   const key = keyFromHex('33'.repeat(32));
   assert.equal(key.id, '3c72addb4fdf09af94f0c94d7fe92a386a7e70cf8a1d85916386bb2535c7b1b1');
   assert.ok(!/33333333/.test(JSON.stringify(key) + inspect(key, { depth: 9, showHidden: true })));
-  for (const bad of ['', '00'.repeat(32), 'ff'.repeat(32), '33'.repeat(31), 'xx'.repeat(32)]) assert.throws(() => keyFromHex(bad), TypeError);
+  for (const bad of ['', '00'.repeat(32), 'ff'.repeat(32), '33'.repeat(31), 'xx'.repeat(32)])
+    assert.throws(() => keyFromHex(bad), TypeError);
 });
 
 test('content that no kernel takes is refused before it is signed', async () => {
   const room = world.room();
-  for (const content of [1.5, Number.NaN, -0, '\ud800', { a: [2 ** 53] }, () => 1]) await assert.rejects(room.build('message', content), TypeError);
+  for (const content of [1.5, Number.NaN, -0, '\ud800', { a: [2 ** 53] }, () => 1])
+    await assert.rejects(room.build('message', content), TypeError);
   await assert.rejects(room.build('no spaces', {}), TypeError);
 });
 
 test('what a reader pulls is everything, in order, page after page', async () => {
   const events: EncEvent[] = [];
   for await (const event of world.room().pull({ pageSize: 3, complete: true })) events.push(event);
-  assert.deepEqual(events.map((event) => event.seq), [...Array(10).keys()]);
+  assert.deepEqual(
+    events.map((event) => event.seq),
+    [...Array(10).keys()],
+  );
 });
 
 test('a follower is given new events until it stops', async () => {
@@ -71,7 +76,10 @@ test('a member made by events that the reader can not see shows up as a differen
     return events ? { ...(answer as object), events: events.filter((event) => event.type !== 'Grant') } : answer;
   };
   const { members } = await world.room(hide).members();
-  assert.deepEqual(members.map((member) => member.proof), ['proved', 'differs']);
+  assert.deepEqual(
+    members.map((member) => member.proof),
+    ['proved', 'differs'],
+  );
   assert.deepEqual(members[1]?.proved, { state: 'MEMBER', traits: ['moderator'] });
 });
 
@@ -103,8 +111,12 @@ test('a tree head remembered in a file is what the next run goes on from', async
   const folder = await mkdtemp(join(tmpdir(), 'enc-heads-'));
   try {
     await world.room(undefined, new FileHeads(folder)).sth();
-    const old = (request: { path: string }, answer: unknown): unknown => (request.path.endsWith('/sth') ? world.older : answer);
-    await assert.rejects(world.room(old, new FileHeads(folder)).sth(), (error: unknown) => error instanceof NodeLied && /2 were shown before/.test(error.what));
+    const old = (request: { path: string }, answer: unknown): unknown =>
+      request.path.endsWith('/sth') ? world.older : answer;
+    await assert.rejects(
+      world.room(old, new FileHeads(folder)).sth(),
+      (error: unknown) => error instanceof NodeLied && /2 were shown before/.test(error.what),
+    );
   } finally {
     await rm(folder, { recursive: true });
   }
@@ -124,25 +136,46 @@ function moved(proved: boolean): Enclave {
   const migrate = event(1, 'Migrate', { new_sequencer: second.id, prev_seq: 0, ct_root: '00'.repeat(32) }, first);
   const later = event(2, 'note', {}, second);
   const fetch = async (_url: string, init: RequestInit): Promise<Response> => {
-    const { type, filter } = JSON.parse(String(init.body)) as { type: string; filter?: { seq?: unknown; type?: string } };
+    const { type, filter } = JSON.parse(String(init.body)) as {
+      type: string;
+      filter?: { seq?: unknown; type?: string };
+    };
     const events = filter?.seq === 0 ? [manifest] : filter?.type === 'Migrate' ? (proved ? [migrate] : []) : [later];
     if (type === 'Query') return new Response(`{"type":"Response","events":[${events.join(',')}]}`);
     const id = (JSON.parse(manifest) as EncEvent).id;
-    const info = { type: 'Info', enclave, sequencer: second.id, head: 2, timestamp: 1002, status: 'active', bundle: { size: 256, timeout: 5000 }, lanes: 0, manifest: id };
+    const info = {
+      type: 'Info',
+      enclave,
+      sequencer: second.id,
+      head: 2,
+      timestamp: 1002,
+      status: 'active',
+      bundle: { size: 256, timeout: 5000 },
+      lanes: 0,
+      manifest: id,
+    };
     return new Response(JSON.stringify(info));
   };
-  return new EncClient('http://node.test', { fetch, secp, retryMs: 0 }).enclave(enclave, { key: keyFromSecret(alice.secret, secp) });
+  return new EncClient('http://node.test', { fetch, secp, retryMs: 0 }).enclave(enclave, {
+    key: keyFromSecret(alice.secret, secp),
+  });
 }
 
 test('another sequencer is believed when a Migrate of the one before names it', async () => {
   const enclave = moved(true);
   const [event] = await enclave.query({ type: 'note' });
   assert.equal(event?.seq, 2);
-  assert.deepEqual(enclave.trust.terms.map((term) => term.since), [0, 2]);
+  assert.deepEqual(
+    enclave.trust.terms.map((term) => term.since),
+    [0, 2],
+  );
 });
 
 test('another sequencer without a Migrate is a lie', async () => {
-  await assert.rejects(moved(false).query({ type: 'note' }), (error: unknown) => error instanceof NodeLied && /no Migrate event/.test(error.what));
+  await assert.rejects(
+    moved(false).query({ type: 'note' }),
+    (error: unknown) => error instanceof NodeLied && /no Migrate event/.test(error.what),
+  );
 });
 
 test('two receipts for one place are a proof of equivocation', async () => {
@@ -152,9 +185,16 @@ test('two receipts for one place are a proof of equivocation', async () => {
   const room = world.room((request, answer) => {
     if (request.body['hash'] !== two.hash) return answer;
     const draft = { enclave: two.enclave as never, type: two.type, content: toJson(two.content), exp: two.exp };
-    const fork = signEvent(signCommit(draft, alice.secret), { seq: 3, timestamp: world.receipts[3]?.timestamp ?? 0 }, world.node.sequencer.secret);
+    const fork = signEvent(
+      signCommit(draft, alice.secret),
+      { seq: 3, timestamp: world.receipts[3]?.timestamp ?? 0 },
+      world.node.sequencer.secret,
+    );
     return JSON.parse(receiptJson(receiptOfEvent(fork)));
   });
   await room.submit(one);
-  await assert.rejects(room.submit(two), (error: unknown) => error instanceof NodeLied && /equivocation/.test(error.what));
+  await assert.rejects(
+    room.submit(two),
+    (error: unknown) => error instanceof NodeLied && /equivocation/.test(error.what),
+  );
 });

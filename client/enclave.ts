@@ -1,16 +1,16 @@
-import type { EncError } from './errors.ts';
-import type { Conversation } from './conversation.ts';
 import { buildCommit } from './commit.ts';
+import type { Conversation } from './conversation.ts';
+import type { EncError } from './errors.ts';
+import type { TreeHead } from './heads.ts';
 import type { Key } from './keys.ts';
 import { type Members, members } from './members.ts';
 import { type EventRef, Proofs, type ProvedEvent, type ProvedState, type StateKey } from './proofs.ts';
-import { pull, type PullOptions, query, type QueryOptions } from './reading.ts';
-import { receiptOf, submit, submitAll, type SubmitOptions } from './submit.ts';
+import { proveStatus } from './prove-status.ts';
+import { type PullOptions, pull, type QueryOptions, query } from './reading.ts';
+import { receiptOf, type SubmitOptions, submit, submitAll } from './submit.ts';
 import type { Trust } from './trust.ts';
 import type { Alg, BundleProof, Commit, Content, EncEvent, Filter, Inclusion, Info, Receipt, Tags } from './types.ts';
-import { verifyEnclave, type VerifyOptions, type VerifyReport } from './verify-enclave.ts';
-import type { TreeHead } from './heads.ts';
-import { proveStatus } from './prove-status.ts';
+import { type VerifyOptions, type VerifyReport, verifyEnclave } from './verify-enclave.ts';
 
 export interface CommitOptions extends SubmitOptions {
   readonly tags?: Tags | undefined;
@@ -70,7 +70,10 @@ export class Enclave {
 
   /** Signs and sends up to 1,000 commits at once; a verified receipt or an error for each, in order. */
   async commitAll(drafts: readonly Draft[], options?: SubmitOptions): Promise<(Receipt | EncError)[]> {
-    return this.submitAll(await Promise.all(drafts.map(({ type, content, ...rest }) => this.build(type, content, rest))), options);
+    return this.submitAll(
+      await Promise.all(drafts.map(({ type, content, ...rest }) => this.build(type, content, rest))),
+      options,
+    );
   }
 
   submitAll(commits: readonly Commit[], options?: SubmitOptions): Promise<(Receipt | EncError)[]> {
@@ -111,7 +114,10 @@ export class Enclave {
     return this.proofs.consistency(older, newer);
   }
 
-  inclusion(of: EventRef | { readonly leaf_index: number }, sth?: TreeHead): Promise<Inclusion & { readonly sth: TreeHead }> {
+  inclusion(
+    of: EventRef | { readonly leaf_index: number },
+    sth?: TreeHead,
+  ): Promise<Inclusion & { readonly sth: TreeHead }> {
     return this.proofs.inclusion(of, sth);
   }
 

@@ -43,7 +43,10 @@ export class NodeLied extends EncError {
   readonly evidence: unknown;
 
   constructor(call: string, what: string, evidence?: unknown) {
-    super('node_lied', `The answer to "${call}" does not check: ${what}. Do not trust this node with this enclave; keep the answer as evidence.`);
+    super(
+      'node_lied',
+      `The answer to "${call}" does not check: ${what}. Do not trust this node with this enclave; keep the answer as evidence.`,
+    );
     this.call = call;
     this.what = what;
     this.evidence = evidence;
@@ -65,7 +68,11 @@ export class NeverAccepted extends EncError {
   readonly hash: string;
 
   constructor(hash: string, cause?: unknown) {
-    super('never_accepted', `The commit ${hash} was not accepted before it expired, and never will be. Build it again with a later exp.`, { cause });
+    super(
+      'never_accepted',
+      `The commit ${hash} was not accepted before it expired, and never will be. Build it again with a later exp.`,
+      { cause },
+    );
     this.hash = hash;
   }
 }
@@ -75,7 +82,11 @@ export class OutcomeUnknown extends EncError {
   readonly hash: string;
 
   constructor(hash: string, cause?: unknown) {
-    super('outcome_unknown', `It is not known whether the commit ${hash} was accepted. Ask for its receipt again later.`, { cause });
+    super(
+      'outcome_unknown',
+      `It is not known whether the commit ${hash} was accepted. Ask for its receipt again later.`,
+      { cause },
+    );
     this.hash = hash;
   }
 }

@@ -1,6 +1,14 @@
 /** The SDK for Node and browsers. In Node, `node-heads.ts` adds a store of tree heads in files. */
+// biome-ignore lint/performance/noBarrelFile: the one door of the SDK
 export { Admin, type SnapshotBody } from './admin.ts';
-export { type Created, type CreateOptions, EncClient, type EncClientOptions, type NodeInfo, type OpenOptions } from './client.ts';
+export {
+  type Created,
+  type CreateOptions,
+  EncClient,
+  type EncClientOptions,
+  type NodeInfo,
+  type OpenOptions,
+} from './client.ts';
 export { type Clock, systemClock } from './clock.ts';
 export { buildCommit, type CommitParts, enclaveIdOf } from './commit.ts';
 export { type CommitOptions, type Draft, Enclave } from './enclave.ts';
@@ -14,5 +22,18 @@ export { nobleSecp, type Secp } from './secp.ts';
 export { checkSnapshot, type SnapshotReport } from './snapshot.ts';
 export type { SubmitOptions } from './submit.ts';
 export type { Fetch } from './transport.ts';
-export type { Alg, BundleProof, Commit, Content, EncEvent, Filter, Inclusion, Info, Range, Receipt, StateProof, Tags } from './types.ts';
+export type {
+  Alg,
+  BundleProof,
+  Commit,
+  Content,
+  EncEvent,
+  Filter,
+  Inclusion,
+  Info,
+  Range,
+  Receipt,
+  StateProof,
+  Tags,
+} from './types.ts';
 export type { VerifyOptions, VerifyProgress, VerifyReport } from './verify-enclave.ts';

@@ -24,7 +24,10 @@ export function keyFromSecret(secret: Uint8Array, secp: Secp = nobleSecp): Key {
 /** A key from 64 hex digits. */
 export function keyFromHex(hex: string, secp?: Secp): Key {
   if (!/^[0-9a-fA-F]{64}$/.test(hex)) throw new TypeError('A secret key is written as 64 hex digits.');
-  return keyFromSecret(Uint8Array.from(hex.match(/../g) ?? [], (d) => Number.parseInt(d, 16)), secp);
+  return keyFromSecret(
+    Uint8Array.from(hex.match(/../g) ?? [], (d) => Number.parseInt(d, 16)),
+    secp,
+  );
 }
 
 /** 32 fresh secret bytes from the system's random source, always a valid secret. */

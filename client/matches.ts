@@ -1,4 +1,4 @@
-import type { Filter as ParsedFilter, NumberFilter } from '../protocol/filter.ts';
+import type { NumberFilter, Filter as ParsedFilter } from '../protocol/filter.ts';
 import type { EncEvent } from './types.ts';
 
 /** Does the event answer the filter (PROTOCOL §9)? All conditions must hold; limit and order are not looked at. */
@@ -11,7 +11,9 @@ export function matches(filter: ParsedFilter, event: EncEvent): boolean {
     within(filter.time, event.timestamp) &&
     (filter.lane === null || filter.lane === 0) &&
     (filter.tags ?? []).every(({ name, values }) =>
-      (event.tags ?? []).some(([first, second]) => first === name && (values === null || (second !== undefined && values.includes(second)))),
+      (event.tags ?? []).some(
+        ([first, second]) => first === name && (values === null || (second !== undefined && values.includes(second))),
+      ),
     )
   );
 }

@@ -56,7 +56,8 @@ export async function members(talk: Conversation, proofs: Proofs): Promise<Membe
     const proof = proved[i];
     if (!proof) return { id, ...named(manifest, now), proof: 'pending' };
     const told = proof.value === null ? 0 : Number.parseInt(proof.value.slice(-8), 16);
-    if (told !== history.at(id, proof.asOf)) return { id, ...named(manifest, now), proof: 'differs', proved: named(manifest, told) };
+    if (told !== history.at(id, proof.asOf))
+      return { id, ...named(manifest, now), proof: 'differs', proved: named(manifest, told) };
     return { id, ...named(manifest, now), proof: told === now ? 'proved' : 'pending' };
   });
   const held = rows.filter((row) => row.state !== 'OUTSIDER' || row.traits.length > 0 || row.proof === 'differs');
@@ -79,7 +80,9 @@ class History {
 
   apply(event: EncEvent): void {
     const read = readContent(this.manifest, event.type as 'Move', toJson(event.content));
-    told('Query', event, () => claim(read.ok, `event ${event.seq} (${event.type}) was accepted though its content is not valid`));
+    told('Query', event, () =>
+      claim(read.ok, `event ${event.seq} (${event.type}) was accepted though its content is not valid`),
+    );
     if (!read.ok) return;
     const content = read.content as AccessContent | { type: 'AC_Bundle'; ops: readonly AccessContent[] };
     for (const op of content.type === 'AC_Bundle' ? content.ops : [content]) this.change(event, op);
@@ -91,7 +94,8 @@ class History {
     if (op.type === 'Move') this.set(op.target, event.seq, op.to === 0 ? 0 : withState(bits, op.to));
     else if (op.type === 'Revoke') this.set(op.target, event.seq, withoutTrait(bits, op.trait));
     else {
-      if (op.type === 'Transfer') this.set(event.from, event.seq, withoutTrait(this.at(event.from, event.seq), op.trait));
+      if (op.type === 'Transfer')
+        this.set(event.from, event.seq, withoutTrait(this.at(event.from, event.seq), op.trait));
       this.set(op.target, event.seq, withTrait(this.at(op.target, event.seq), op.trait));
     }
   }

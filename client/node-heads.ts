@@ -22,7 +22,9 @@ export class FileHeads implements TreeHeadStore {
     try {
       return JSON.parse(text) as Remembered;
     } catch (cause) {
-      throw new Error(`${this.path(enclave)} is damaged. Remove it to trust the node afresh, or put a copy back.`, { cause });
+      throw new Error(`${this.path(enclave)} is damaged. Remove it to trust the node afresh, or put a copy back.`, {
+        cause,
+      });
     }
   }
 

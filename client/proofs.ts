@@ -6,7 +6,14 @@ import type { Conversation } from './conversation.ts';
 import { NodeLied } from './errors.ts';
 import type { TreeHead } from './heads.ts';
 import type { BundleProof, Inclusion, StateProof } from './types.ts';
-import { checkConsistency, checkInBundle, checkInclusion, checkStateProof, checkTreeHead, shapeBundleProof } from './verify-tree.ts';
+import {
+  checkConsistency,
+  checkInBundle,
+  checkInclusion,
+  checkStateProof,
+  checkTreeHead,
+  shapeBundleProof,
+} from './verify-tree.ts';
 
 /** A place in the state tree, in words; `raw` takes the raw key of PROTOCOL §6 in hex. */
 export type StateKey =
@@ -63,9 +70,15 @@ export class Proofs {
     const before = this.talk.trust.sth;
     told(call, { sth, before }, () => {
       if (!before) return;
-      claim(sth.ts >= before.ts, `it has ${sth.ts} bundles, but ${before.ts} were shown before: the node lost some or shows an old head`);
+      claim(
+        sth.ts >= before.ts,
+        `it has ${sth.ts} bundles, but ${before.ts} were shown before: the node lost some or shows an old head`,
+      );
       claim(sth.t >= before.t, 'it is older than the one shown before');
-      claim(sth.ts !== before.ts || (sth.r === before.r && sth.t === before.t), 'two different tree heads of the same size (the log was forked)');
+      claim(
+        sth.ts !== before.ts || (sth.r === before.r && sth.t === before.t),
+        'two different tree heads of the same size (the log was forked)',
+      );
     });
     if (before && before.ts < sth.ts) await this.consistency(before, sth);
     this.talk.trust.advance(sth);
@@ -82,7 +95,10 @@ export class Proofs {
   }
 
   /** The bundle with this number, or the one that holds this event, proved under `sth` (default: the current one). */
-  async inclusion(of: EventRef | { readonly leaf_index: number }, sth?: TreeHead): Promise<Inclusion & { readonly sth: TreeHead }> {
+  async inclusion(
+    of: EventRef | { readonly leaf_index: number },
+    sth?: TreeHead,
+  ): Promise<Inclusion & { readonly sth: TreeHead }> {
     const head = sth ?? (await this.sth());
     if ('id' in of) {
       const { inclusion } = await this.event(of, head);
@@ -110,7 +126,10 @@ export class Proofs {
       const at = checkInBundle(bundle, inclusion);
       claim(!('seq' in of) || at === of.seq, `it proves event ${at}, not ${'seq' in of ? of.seq : ''}`);
       const seen = this.talk.trust.seen(at);
-      claim(!seen || seen.id === bundle.event_id, `the log holds another event ${at} than was shown before (equivocation)`);
+      claim(
+        !seen || seen.id === bundle.event_id,
+        `the log holds another event ${at} than was shown before (equivocation)`,
+      );
       return at;
     });
     return { id: bundle.event_id, seq, bundle, inclusion, sth: head };
@@ -123,7 +142,11 @@ export class Proofs {
     const answer = await this.talk.askAs('/state', { namespace: NAMESPACES[namespace], key: toHex(raw) });
     const { state_hash, leaf_index, proof } = told('state', answer, () => {
       const { state_hash, leaf_index } = bound(answer, STATE);
-      return { state_hash, leaf_index, proof: checkStateProof(answer, namespace, raw, state_hash, ['state_hash', 'leaf_index']) };
+      return {
+        state_hash,
+        leaf_index,
+        proof: checkStateProof(answer, namespace, raw, state_hash, ['state_hash', 'leaf_index']),
+      };
     });
     const leaf = await this.stateLeaf('state', answer, leaf_index, state_hash, before);
     return { ...leaf, value: proof.v, proof: { k: proof.k, v: proof.v, s: proof.s, o: proof.o } };
@@ -137,7 +160,10 @@ export class Proofs {
       const mine = places.flatMap((one, i) => (one.namespace === namespace ? [{ raw: one.raw, i }] : []));
       for (let at = 0; at < mine.length; at += MAX_STATE_KEYS) {
         const some = mine.slice(at, at + MAX_STATE_KEYS);
-        const proved = await this.batch(namespace, some.map(({ raw }) => raw));
+        const proved = await this.batch(
+          namespace,
+          some.map(({ raw }) => raw),
+        );
         for (const [k, { i }] of some.entries()) results[i] = proved[k] as ProvedState;
       }
     }
@@ -149,7 +175,10 @@ export class Proofs {
     const answer = await this.talk.askAs('/state-batch', { namespace: NAMESPACES[namespace], keys: raws.map(toHex) });
     const { state_hash, leaf_index, proofs } = told('state-batch', answer, () => {
       const found = bound(answer, BATCH) as { state_hash: string; leaf_index: number; proofs: unknown[] };
-      claim(found.proofs.length === raws.length, `${raws.length} keys were asked for, ${found.proofs.length} proofs came`);
+      claim(
+        found.proofs.length === raws.length,
+        `${raws.length} keys were asked for, ${found.proofs.length} proofs came`,
+      );
       const proofs = raws.map((raw, i) => checkStateProof(found.proofs[i], namespace, raw, found.state_hash));
       return { ...found, proofs };
     });
@@ -158,11 +187,24 @@ export class Proofs {
   }
 
   /** Ties a state hash to the log: the bundle `leaf` ends with it, and no closed bundle known before is newer. */
-  private async stateLeaf(call: string, answer: unknown, leaf: number, stateHash: string, before: number): Promise<{ asOf: number; stateHash: string; sth: TreeHead }> {
-    if (leaf < before - 1) throw new NodeLied(call, `it is about bundle ${leaf}, but bundle ${before - 1} was closed already (an old answer)`, answer);
+  private async stateLeaf(
+    call: string,
+    answer: unknown,
+    leaf: number,
+    stateHash: string,
+    before: number,
+  ): Promise<{ asOf: number; stateHash: string; sth: TreeHead }> {
+    if (leaf < before - 1)
+      throw new NodeLied(
+        call,
+        `it is about bundle ${leaf}, but bundle ${before - 1} was closed already (an old answer)`,
+        answer,
+      );
     const sth = await this.headWith(leaf);
     const inclusion = await this.ask({ leaf_index: leaf }, sth);
-    told(call, { answer, inclusion }, () => claim(inclusion.state_hash === stateHash, 'the state hash is not the one that the bundle was closed with'));
+    told(call, { answer, inclusion }, () =>
+      claim(inclusion.state_hash === stateHash, 'the state hash is not the one that the bundle was closed with'),
+    );
     return { asOf: inclusion.first_seq + inclusion.bundle_size - 1, stateHash, sth };
   }
 
@@ -170,7 +212,8 @@ export class Proofs {
   private async headWith(leaf: number): Promise<TreeHead> {
     const known = this.talk.trust.sth;
     const sth = known && known.ts > leaf ? known : await this.sth();
-    if (sth.ts <= leaf) throw new NodeLied('sth', `bundle ${leaf} is said to be closed, but the tree head has ${sth.ts} bundles`, sth);
+    if (sth.ts <= leaf)
+      throw new NodeLied('sth', `bundle ${leaf} is said to be closed, but the tree head has ${sth.ts} bundles`, sth);
     return sth;
   }
 
@@ -179,7 +222,11 @@ export class Proofs {
     return told('inclusion', answer, () => {
       const proof = checkInclusion(answer, sth);
       if ('leaf_index' in of) claim(proof.li === of.leaf_index, `it is about bundle ${proof.li}, not ${of.leaf_index}`);
-      else claim(of.seq >= proof.first_seq && of.seq < proof.first_seq + proof.bundle_size, `the bundle does not hold event ${of.seq}`);
+      else
+        claim(
+          of.seq >= proof.first_seq && of.seq < proof.first_seq + proof.bundle_size,
+          `the bundle does not hold event ${of.seq}`,
+        );
       return proof;
     });
   }
@@ -202,4 +249,3 @@ function place(key: StateKey): { namespace: Namespace; raw: Uint8Array } {
   if ('status' in key) return { namespace: 2, raw: encodeKvKey({ kind: 'status' }) };
   return { namespace: NAMESPACES.indexOf(key.namespace) as Namespace, raw: unhex(key.raw) };
 }
-

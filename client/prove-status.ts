@@ -12,7 +12,11 @@ const DELETED = '0'.repeat(64);
  * against the Update and Delete events themselves. An event that was changed since the query is read again. Returns the
  * events; throws NodeLied for a status that is wrong or can't be proved.
  */
-export async function proveStatus(talk: Conversation, proofs: Proofs, events: readonly EncEvent[]): Promise<EncEvent[]> {
+export async function proveStatus(
+  talk: Conversation,
+  proofs: Proofs,
+  events: readonly EncEvent[],
+): Promise<EncEvent[]> {
   const contents = events.filter((event) => !isPredefined(event.type));
   if (contents.length === 0) return [...events];
   const { ts } = await proofs.sth();
@@ -26,7 +30,10 @@ export async function proveStatus(talk: Conversation, proofs: Proofs, events: re
     if (!isAtLeast(event.status, status)) {
       const [again] = await query(talk, { id: event.id });
       told('Query', { shown, again, proof: proved[i] }, () =>
-        claim(again && isAtLeast(again.status, status), `event ${event.seq} is shown ${event.status ?? 'as unchanged'}, but the state tree says that it is ${status}`),
+        claim(
+          again && isAtLeast(again.status, status),
+          `event ${event.seq} is shown ${event.status ?? 'as unchanged'}, but the state tree says that it is ${status}`,
+        ),
       );
       event = again as EncEvent;
       fresh.set(event.id, event);
@@ -57,5 +64,7 @@ async function fromOpenEvents(talk: Conversation, asOf: number, unproved: Map<st
     after = (page.at(-1) as EncEvent).seq;
   }
   const [first] = unproved.values();
-  told('Query', first, () => claim(!first, `nothing that you may read proves that event ${first?.seq} is ${first?.status}`));
+  told('Query', first, () =>
+    claim(!first, `nothing that you may read proves that event ${first?.seq} is ${first?.status}`),
+  );
 }

@@ -42,7 +42,10 @@ export async function query(talk: Conversation, filter: Filter = {}, options: Qu
   if (!parsed) throw new TypeError('The filter is malformed: see PROTOCOL §9 for its fields.');
   const answer = await talk.askAs('/', { type: 'Query', filter }, options.signal);
   const events = told('Query', answer, () => {
-    const { events } = shaped<{ events: unknown[] }>(answer, 'the answer', { type: is('Response'), events: Array.isArray });
+    const { events } = shaped<{ events: unknown[] }>(answer, 'the answer', {
+      type: is('Response'),
+      events: Array.isArray,
+    });
     return checkPage(talk, events, parsed);
   });
   await admitAll(talk, 'Query', events);
@@ -71,19 +74,40 @@ export async function* pull(talk: Conversation, options: PullOptions = {}): Asyn
   }
 }
 
-async function pullPage(talk: Conversation, after: number, limit: number, options: PullOptions, before: { last?: EncEvent | undefined; head: number }): Promise<{ events: EncEvent[]; head: number }> {
+async function pullPage(
+  talk: Conversation,
+  after: number,
+  limit: number,
+  options: PullOptions,
+  before: { last?: EncEvent | undefined; head: number },
+): Promise<{ events: EncEvent[]; head: number }> {
   const answer = await talk.askAs('/', { type: 'Pull', after_seq: after, limit }, options.signal);
   const page = told('Pull', answer, () => {
-    const { events, head } = shaped<{ events: unknown[]; head: number }>(answer, 'the answer', { type: is('Response'), events: Array.isArray, head: isSeq });
-    const checked = checkPage(talk, events, parseFilter(toJson({ seq: { start_after: after }, limit })) as ParsedFilter);
+    const { events, head } = shaped<{ events: unknown[]; head: number }>(answer, 'the answer', {
+      type: is('Response'),
+      events: Array.isArray,
+      head: isSeq,
+    });
+    const checked = checkPage(
+      talk,
+      events,
+      parseFilter(toJson({ seq: { start_after: after }, limit })) as ParsedFilter,
+    );
     const first = checked[0];
-    claim(!before.last || !first || first.timestamp >= before.last.timestamp, 'the time goes back from one page to the next');
+    claim(
+      !before.last || !first || first.timestamp >= before.last.timestamp,
+      'the time goes back from one page to the next',
+    );
     const known = Math.max(before.head, talk.trust.head?.seq ?? -1);
     claim(head >= known, `the head is ${head}, but it was ${known} before`);
     claim((checked.at(-1)?.seq ?? -1) <= head, 'an event is beyond the head');
     if (options.complete) {
-      checked.forEach((event, i) => claim(event.seq === after + 1 + i, `event ${after + 1 + i} is missing`));
-      claim(checked.length === limit || after + checked.length >= head, `event ${after + checked.length + 1} is missing`);
+      for (const [i, event] of checked.entries())
+        claim(event.seq === after + 1 + i, `event ${after + 1 + i} is missing`);
+      claim(
+        checked.length === limit || after + checked.length >= head,
+        `event ${after + checked.length + 1} is missing`,
+      );
     }
     return { events: checked, head };
   });

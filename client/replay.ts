@@ -6,12 +6,32 @@ import { toJson } from '../protocol/json.ts';
 import { type Manifest, readManifest } from '../protocol/manifest.ts';
 import { authorizeCustom } from '../protocol/rules.ts';
 import { type AccessState, applyAccess, applyAccessBundle } from '../protocol/rules-access.ts';
-import { type PredefinedContent, type PredefinedType, readContent, type SlotContent } from '../protocol/rules-content.ts';
-import { authorizeLifecycle, type LogPosition, type Status, STATUSES, statusRefusal } from '../protocol/rules-lifecycle.ts';
+import {
+  type PredefinedContent,
+  type PredefinedType,
+  readContent,
+  type SlotContent,
+} from '../protocol/rules-content.ts';
+import {
+  authorizeLifecycle,
+  type LogPosition,
+  STATUSES,
+  type Status,
+  statusRefusal,
+} from '../protocol/rules-lifecycle.ts';
 import { authorizeSlot } from '../protocol/rules-slots.ts';
 import { authorizeTarget } from '../protocol/rules-target.ts';
 import { EMPTY_SMT, type Smt, smtDelete, smtGet, smtRoot, smtSet } from '../protocol/smt.ts';
-import { encodeKvKey, type KvKey, NAMESPACE_KV, NAMESPACE_RBAC, NAMESPACE_STATUS, type Namespace, smtKey, smtNumber } from '../protocol/smt-keys.ts';
+import {
+  encodeKvKey,
+  type KvKey,
+  NAMESPACE_KV,
+  NAMESPACE_RBAC,
+  NAMESPACE_STATUS,
+  type Namespace,
+  smtKey,
+  smtNumber,
+} from '../protocol/smt-keys.ts';
 import { claim } from './check.ts';
 import type { EncEvent } from './types.ts';
 
@@ -135,7 +155,10 @@ export class Replay implements AccessState {
   }
 
   private slot(event: EncEvent, content: SlotContent): ErrorCode | null {
-    const key: KvKey = content.type === 'Shared' ? { kind: 'shared', key: content.key } : { kind: 'own', key: content.key, from: unhex(event.from) };
+    const key: KvKey =
+      content.type === 'Shared'
+        ? { kind: 'shared', key: content.key }
+        : { kind: 'own', key: content.key, from: unhex(event.from) };
     const raw = encodeKvKey(key);
     const error = authorizeSlot(this.manifest, this.bits(event.from), content, this.leaf(NAMESPACE_KV, raw) !== null);
     if (error === null) this.set(NAMESPACE_KV, raw, content.delete ? null : unhex(event.hash));
@@ -146,7 +169,9 @@ export class Replay implements AccessState {
     const target = this.contents.get(id) ?? null;
     const who = { id: event.from, bits: this.bits(event.from) };
     const op = type === 'Update' ? OP_U : OP_D;
-    const error = authorizeTarget(this.manifest, who, op, target, (target?.deleted ?? -1) >= 0, (alias) => this.gateOpen(alias));
+    const error = authorizeTarget(this.manifest, who, op, target, (target?.deleted ?? -1) >= 0, (alias) =>
+      this.gateOpen(alias),
+    );
     if (error !== null || target === null) return error;
     if (type === 'Update') target.updated = event.seq;
     else {
@@ -171,10 +196,16 @@ export class Replay implements AccessState {
     return null;
   }
 
-  private lifecycle(event: EncEvent, content: Extract<PredefinedContent, { type: 'Pause' | 'Resume' | 'Terminate' | 'Migrate' }>, position: () => LogPosition): ErrorCode | null {
+  private lifecycle(
+    event: EncEvent,
+    content: Extract<PredefinedContent, { type: 'Pause' | 'Resume' | 'Terminate' | 'Migrate' }>,
+    position: () => LogPosition,
+  ): ErrorCode | null {
     const error = authorizeLifecycle(this.manifest, this.bits(event.from), content, this.status, position);
     if (error !== null) return error;
-    this.setStatus(({ Pause: 'paused', Resume: 'active', Terminate: 'terminated', Migrate: 'migrated' } as const)[content.type]);
+    this.setStatus(
+      ({ Pause: 'paused', Resume: 'active', Terminate: 'terminated', Migrate: 'migrated' } as const)[content.type],
+    );
     return null;
   }
 
@@ -195,5 +226,18 @@ export class Replay implements AccessState {
 }
 
 const PREDEFINED: ReadonlySet<string> = new Set<PredefinedType>([
-  'Move', 'Grant', 'Revoke', 'Transfer', 'Gate', 'AC_Bundle', 'Shared', 'Own', 'Update', 'Delete', 'Pause', 'Resume', 'Terminate', 'Migrate',
+  'Move',
+  'Grant',
+  'Revoke',
+  'Transfer',
+  'Gate',
+  'AC_Bundle',
+  'Shared',
+  'Own',
+  'Update',
+  'Delete',
+  'Pause',
+  'Resume',
+  'Terminate',
+  'Migrate',
 ]);

@@ -40,7 +40,13 @@ export function waitAfter(n: number, error: unknown, clock: Clock, backoff: Back
  */
 export async function retrying<T>(
   attempt: (n: number) => Promise<T>,
-  options: { until: number; clock: Clock; backoff?: Backoff; signal?: AbortSignal | undefined; onRetry?: OnRetry | undefined },
+  options: {
+    until: number;
+    clock: Clock;
+    backoff?: Backoff;
+    signal?: AbortSignal | undefined;
+    onRetry?: OnRetry | undefined;
+  },
 ): Promise<T> {
   for (let n = 0; ; n++) {
     try {

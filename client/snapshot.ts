@@ -1,5 +1,6 @@
 import { sha256 } from '@noble/hashes/sha2.js';
 import { eventsRoot } from '../protocol/bundle-tree.ts';
+import { equalBytes } from '../protocol/bytes.ts';
 import { type Cbor, type CborMap, isCborArray, isCborMap } from '../protocol/cbor.ts';
 import { type Commit as ParsedCommit, parseCommit } from '../protocol/commit.ts';
 import { CtFrontier } from '../protocol/ct.ts';
@@ -7,7 +8,6 @@ import { eventHashOf, verifyEvent } from '../protocol/event.ts';
 import { ctLeaf, ctLeafData, eventId } from '../protocol/hash.ts';
 import { type EventId, hex32, hex64, toHex, unhex } from '../protocol/hex.ts';
 import { isObject, parseJson, toPlain } from '../protocol/json.ts';
-import { equalBytes } from '../protocol/bytes.ts';
 import { cborItems } from './cbor-items.ts';
 import { claim, isSeq, Mismatch } from './check.ts';
 import { enclaveIdOf } from './commit.ts';
@@ -42,7 +42,10 @@ export interface SnapshotReport {
  * sum. Yields the bytes unchanged; returns the report at the end, or throws NodeLied. So what was written by then is not
  * to be used before the generator has ended well.
  */
-export async function* checkSnapshot(source: AsyncIterable<Uint8Array>, options: SnapshotOptions): AsyncGenerator<Uint8Array, SnapshotReport, undefined> {
+export async function* checkSnapshot(
+  source: AsyncIterable<Uint8Array>,
+  options: SnapshotOptions,
+): AsyncGenerator<Uint8Array, SnapshotReport, undefined> {
   const reader = new Reader(options);
   const passing: Uint8Array[] = [];
   async function* tap(): AsyncGenerator<Uint8Array> {
@@ -97,7 +100,15 @@ class Reader {
   end(): SnapshotReport {
     const { header, sth } = this;
     claim(header && sth, 'the file ends early');
-    return { enclave: this.options.enclave, events: this.events, bundles: header.bundles, head: header.head, sequencer: this.first, named: this.named, sth };
+    return {
+      enclave: this.options.enclave,
+      events: this.events,
+      bundles: header.bundles,
+      head: header.head,
+      sequencer: this.first,
+      named: this.named,
+      sth,
+    };
   }
 
   private begin(value: Cbor): void {
@@ -106,7 +117,11 @@ class Reader {
     claim(hexOf(value.get('enclave'), 32) === this.options.enclave, 'it is a snapshot of another enclave');
     const [head, bundles] = [value.get('head'), value.get('bundles')];
     claim(isSeq(head) && isSeq(bundles), 'the header is malformed');
-    this.header = { sequencer: unhex(hexOf(value.get('sequencer'), 32)), head: head as number, bundles: bundles as number };
+    this.header = {
+      sequencer: unhex(hexOf(value.get('sequencer'), 32)),
+      head: head as number,
+      bundles: bundles as number,
+    };
   }
 
   private event(item: readonly Cbor[]): void {
@@ -115,17 +130,36 @@ class Reader {
     claim(seq === this.events, `event ${this.events} is missing`);
     claim(text instanceof Uint8Array && isSeq(timestamp), `event ${seq} is malformed`);
     const json = parseJson(text);
-    const commit: ParsedCommit | null = json && isObject(json.value) ? parseCommit(json.value, { erasable: true }) : null;
+    const commit: ParsedCommit | null =
+      json && isObject(json.value) ? parseCommit(json.value, { erasable: true }) : null;
     claim(commit, `the commit of event ${seq} is malformed`);
     claim(commit.enclave === this.options.enclave, `event ${seq} belongs to another enclave`);
-    const place = { timestamp: timestamp as number, sequencer: hex32<never>(unhex(hexOf(sequencer, 32))), seq: this.events };
+    const place = {
+      timestamp: timestamp as number,
+      sequencer: hex32<never>(unhex(hexOf(sequencer, 32))),
+      seq: this.events,
+    };
     const sig = unhex(hexOf(seqSig, 64));
-    const sealed = { ...commit, ...place, seq_sig: hex64(sig), id: hex32<EventId>(eventId(eventHashOf(commit, place), sig)) };
+    const sealed = {
+      ...commit,
+      ...place,
+      seq_sig: hex64(sig),
+      id: hex32<EventId>(eventId(eventHashOf(commit, place), sig)),
+    };
     claim(verifyEvent(sealed, this.secp) === null, `event ${seq} is not what its author or its sequencer signed`);
     const erased = commit.content_hash !== undefined;
-    const event: EncEvent = { ...sealed, content: toPlain(commit.content), ...(erased && commit.type !== 'Update' ? { status: 'deleted' as const } : {}) };
+    const event: EncEvent = {
+      ...sealed,
+      content: toPlain(commit.content),
+      ...(erased && commit.type !== 'Update' ? { status: 'deleted' as const } : {}),
+    };
     this.checkPlace(event);
-    this.replay.apply(event, -1, () => ({ head: this.events - 1, ctRoot: toHex(this.log.root()) }), target === undefined ? undefined : hexOf(target, 32));
+    this.replay.apply(
+      event,
+      -1,
+      () => ({ head: this.events - 1, ctRoot: toHex(this.log.root()) }),
+      target === undefined ? undefined : hexOf(target, 32),
+    );
     this.last = event;
     this.events++;
     this.ids.push(unhex(event.id));
@@ -138,15 +172,27 @@ class Reader {
     if (event.seq === 0) {
       claim(event.type === 'Manifest', 'the first event is no Manifest');
       const own = enclaveIdOf(event.from, event.content, event.tags) === event.enclave;
-      claim(own || this.options.sequencer, "the Manifest is not the one that the enclave's id is made from (of a provisioned enclave name the sequencer)");
+      claim(
+        own || this.options.sequencer,
+        "the Manifest is not the one that the enclave's id is made from (of a provisioned enclave name the sequencer)",
+      );
       this.first = event.sequencer;
       this.named = own && content?.['sequencer'] === event.sequencer;
-      claim(content?.['sequencer'] === undefined || content['sequencer'] === event.sequencer, 'the Manifest names another sequencer');
-      claim(this.options.sequencer === undefined || this.options.sequencer === event.sequencer, 'the first sequencer is not the one expected');
+      claim(
+        content?.['sequencer'] === undefined || content['sequencer'] === event.sequencer,
+        'the Manifest names another sequencer',
+      );
+      claim(
+        this.options.sequencer === undefined || this.options.sequencer === event.sequencer,
+        'the first sequencer is not the one expected',
+      );
       return;
     }
     claim(event.timestamp >= (this.last?.timestamp ?? 0), `event ${event.seq} is older than the one before it`);
-    claim(event.sequencer === (this.successor ?? this.last?.sequencer), `event ${event.seq} is signed by a sequencer whose turn it is not`);
+    claim(
+      event.sequencer === (this.successor ?? this.last?.sequencer),
+      `event ${event.seq} is signed by a sequencer whose turn it is not`,
+    );
     this.successor = event.type === 'Migrate' ? String(content?.['new_sequencer']) : undefined;
   }
 
@@ -154,7 +200,10 @@ class Reader {
     const [, index, firstSeq, size, t] = item;
     claim(item.length === 5 && isSeq(t), 'a closing is malformed');
     claim(index === this.log.size, `bundle ${this.log.size} is missing`);
-    claim(firstSeq === this.events - this.ids.length && size === this.ids.length && this.ids.length > 0, `bundle ${index} does not hold the events before it`);
+    claim(
+      firstSeq === this.events - this.ids.length && size === this.ids.length && this.ids.length > 0,
+      `bundle ${index} does not hold the events before it`,
+    );
     const { stateHash } = this.replay;
     claim(stateHash, `the state after bundle ${index} can't be worked out: the target of an erased Update is missing`);
     this.log.append(ctLeaf(ctLeafData(eventsRoot(this.ids), unhex(stateHash), firstSeq as number, this.ids.length)));
@@ -164,12 +213,21 @@ class Reader {
   private finish(item: readonly Cbor[]): void {
     const [, tree, sum] = item;
     const { header } = this;
-    claim(item.length === 3 && isCborMap(tree) && sum instanceof Uint8Array && header, 'the end of the file is malformed');
+    claim(
+      item.length === 3 && isCborMap(tree) && sum instanceof Uint8Array && header,
+      'the end of the file is malformed',
+    );
     claim(equalBytes(sum, this.sum.clone().digest()), 'the sum of the file is wrong: it is damaged');
-    claim(header.head === this.events - 1 && header.bundles === this.log.size, 'the file does not hold what its header says');
+    claim(
+      header.head === this.events - 1 && header.bundles === this.log.size,
+      'the file does not hold what its header says',
+    );
     const sth = checkTreeHead(plainSth(tree), this.options.enclave, this.secp);
     claim(sth.ts === this.log.size && sth.r === toHex(this.log.root()), 'the bundles do not add up to the tree head');
-    claim(sth.sequencer === toHex(header.sequencer), 'the tree head is signed by another sequencer than the header names');
+    claim(
+      sth.sequencer === toHex(header.sequencer),
+      'the tree head is signed by another sequencer than the header names',
+    );
     this.replay.finish();
     this.sth = sth;
   }
@@ -182,6 +240,9 @@ function plainSth(tree: CborMap): Record<string, unknown> {
 /** Raw bytes, or hex text, of this length. */
 function hexOf(value: Cbor | undefined, length: number): string {
   const hex = value instanceof Uint8Array ? toHex(value) : value;
-  claim(typeof hex === 'string' && hex.length === length * 2 && /^[0-9a-f]*$/.test(hex), 'a byte string of the file is malformed');
+  claim(
+    typeof hex === 'string' && hex.length === length * 2 && /^[0-9a-f]*$/.test(hex),
+    'a byte string of the file is malformed',
+  );
   return hex;
 }

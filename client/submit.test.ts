@@ -21,7 +21,9 @@ const MANIFEST = {
 type Weather = (call: { nth: number; method: string; body: string }, go: () => Promise<Response>) => Promise<Response>;
 
 /** An enclave on an honest node behind bad weather; `calls` are the requests of the test itself. */
-async function room(weather: Weather): Promise<{ node: HonestNode; room: Enclave; calls: { method: string; body: string }[] }> {
+async function room(
+  weather: Weather,
+): Promise<{ node: HonestNode; room: Enclave; calls: { method: string; body: string }[] }> {
   const node = new HonestNode(nobleSecp);
   const calls: { method: string; body: string }[] = [];
   let bad = false;
@@ -33,7 +35,10 @@ async function room(weather: Weather): Promise<{ node: HonestNode; room: Enclave
   };
   const key = keyFromSecret(person('alice').secret);
   const client = new EncClient('http://node.test', { fetch, clock: node.clock });
-  const manifest = { ...MANIFEST, RBAC: { ...MANIFEST.RBAC, init: [{ identity: key.id, state: 'OWNER', traits: [] }] } };
+  const manifest = {
+    ...MANIFEST,
+    RBAC: { ...MANIFEST.RBAC, init: [{ identity: key.id, state: 'OWNER', traits: [] }] },
+  };
   const { enclave } = await client.create(key, manifest);
   bad = true;
   return { node, room: enclave, calls };
@@ -46,7 +51,11 @@ const lost = (): never => {
 };
 
 test('an answer that is lost is asked for with the same bytes, and the commit has one effect', async () => {
-  const { node, room: enclave, calls } = await room(async ({ nth }, go) => {
+  const {
+    node,
+    room: enclave,
+    calls,
+  } = await room(async ({ nth }, go) => {
     const response = await go();
     return nth <= 2 ? lost() : response;
   });
@@ -58,7 +67,11 @@ test('an answer that is lost is asked for with the same bytes, and the commit ha
 });
 
 test('a busy node is given the time that it asks for', async () => {
-  const { node, room: enclave, calls } = await room(async ({ nth }, go) => (nth === 1 ? error('overloaded', 503, { 'retry-after': '7' }) : go()));
+  const {
+    node,
+    room: enclave,
+    calls,
+  } = await room(async ({ nth }, go) => (nth === 1 ? error('overloaded', 503, { 'retry-after': '7' }) : go()));
   const before = node.now;
   await enclave.commit('note', {});
   assert.equal(calls.length, 2);
@@ -66,20 +79,28 @@ test('a busy node is given the time that it asks for', async () => {
 });
 
 test('a proxy without a node behind it is no refusal', async () => {
-  const { room: enclave, calls } = await room(async ({ nth }, go) => (nth === 1 ? new Response('<html>', { status: 502 }) : go()));
+  const { room: enclave, calls } = await room(async ({ nth }, go) =>
+    nth === 1 ? new Response('<html>', { status: 502 }) : go(),
+  );
   await enclave.commit('note', {});
   assert.equal(calls.length, 2);
 });
 
 test('a refusal is final: nothing is sent twice', async () => {
   const { room: enclave, calls } = await room(async (_call, go) => go());
-  await assert.rejects(enclave.commit('unknown', {}), (refusal: unknown) => refusal instanceof Refused && refusal.code === 'forbidden' && refusal.status === 403);
+  await assert.rejects(
+    enclave.commit('unknown', {}),
+    (refusal: unknown) => refusal instanceof Refused && refusal.code === 'forbidden' && refusal.status === 403,
+  );
   assert.equal(calls.length, 1);
 });
 
 test('an enclave that waits for its operator is not asked again and again', async () => {
   const { room: enclave, calls } = await room(async () => error('enclave_regressed', 503));
-  await assert.rejects(enclave.commit('note', {}), (refusal: unknown) => refusal instanceof Refused && refusal.code === 'enclave_regressed');
+  await assert.rejects(
+    enclave.commit('note', {}),
+    (refusal: unknown) => refusal instanceof Refused && refusal.code === 'enclave_regressed',
+  );
   assert.equal(calls.length, 1);
 });
 
@@ -100,7 +121,9 @@ test('after exp event_not_found with a later head means: never accepted', async 
 });
 
 test('while the head is older than exp the outcome stays unknown', async () => {
-  const { node, room: enclave } = await room(async ({ method }) => (method === 'POST' ? lost() : error('event_not_found', 404, {}, { timestamp: 5 })));
+  const { node, room: enclave } = await room(async ({ method }) =>
+    method === 'POST' ? lost() : error('event_not_found', 404, {}, { timestamp: 5 }),
+  );
   const started = node.now;
   await assert.rejects(enclave.commit('note', {}), OutcomeUnknown);
   assert.ok(node.now >= started + 120_000, 'it gave up before exp');
@@ -114,7 +137,10 @@ test('"expired" after an attempt without an answer is no proof: the receipt is a
     return lost();
   });
   assert.equal((await enclave.commit('note', {})).seq, 1);
-  assert.deepEqual(calls.map((call) => call.method), ['POST', 'POST', 'GET']);
+  assert.deepEqual(
+    calls.map((call) => call.method),
+    ['POST', 'POST', 'GET'],
+  );
 });
 
 test('of an array only what could not be taken is sent again, and the answers keep their order', async () => {
@@ -122,7 +148,13 @@ test('of an array only what could not be taken is sent again, and the answers ke
     if (nth > 1) return go();
     const [first] = JSON.parse(await (await go()).text()) as unknown[];
     assert.equal(JSON.parse(body).length, 3);
-    return new Response(JSON.stringify([first, { type: 'Error', error: 'overloaded', message: 'Busy.' }, { type: 'Error', error: 'forbidden', message: 'No.' }]));
+    return new Response(
+      JSON.stringify([
+        first,
+        { type: 'Error', error: 'overloaded', message: 'Busy.' },
+        { type: 'Error', error: 'forbidden', message: 'No.' },
+      ]),
+    );
   });
   const drafts = ['a', 'b', 'c'].map((text) => ({ type: 'note', content: { text } }));
   const [a, b, c] = await enclave.commitAll(drafts);

@@ -1,5 +1,5 @@
 import { errorOf, isErrorCode } from '../protocol/errors.ts';
-import { told, claim } from './check.ts';
+import { claim, told } from './check.ts';
 import type { Conversation } from './conversation.ts';
 import { EncError, NeverAccepted, OutcomeUnknown, Refused } from './errors.ts';
 import { isPassing, waitAfter } from './retry.ts';
@@ -40,7 +40,11 @@ export async function submit(talk: Conversation, commit: Commit, options: Submit
  * Sends up to 1,000 commits in one request; what could not be taken at that moment is sent again. The answers stand in
  * the order of the commits: verified receipts, or the error that each met.
  */
-export async function submitAll(talk: Conversation, commits: readonly Commit[], options: SubmitOptions = {}): Promise<(Receipt | EncError)[]> {
+export async function submitAll(
+  talk: Conversation,
+  commits: readonly Commit[],
+  options: SubmitOptions = {},
+): Promise<(Receipt | EncError)[]> {
   if (commits.length === 0) return [];
   await talk.settle();
   const results: (Receipt | EncError | undefined)[] = commits.map(() => undefined);
@@ -103,7 +107,12 @@ async function outcome(talk: Conversation, commit: Commit, options: SubmitOption
   }
 }
 
-async function sendArray(talk: Conversation, commits: readonly Commit[], until: number, options: SubmitOptions): Promise<unknown[] | undefined> {
+async function sendArray(
+  talk: Conversation,
+  commits: readonly Commit[],
+  until: number,
+  options: SubmitOptions,
+): Promise<unknown[] | undefined> {
   const body = JSON.stringify(commits);
   let answer: unknown;
   try {
@@ -113,7 +122,10 @@ async function sendArray(talk: Conversation, commits: readonly Commit[], until: 
     throw error;
   }
   return told('commits', answer, () => {
-    claim(Array.isArray(answer) && answer.length === commits.length, `${commits.length} commits were sent, but the answer is not a list of as many`);
+    claim(
+      Array.isArray(answer) && answer.length === commits.length,
+      `${commits.length} commits were sent, but the answer is not a list of as many`,
+    );
     return answer as unknown[];
   });
 }

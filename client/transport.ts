@@ -47,7 +47,8 @@ export class Transport {
     const bytes = await this.bytes(response, call);
     const value = parse(bytes);
     if (response.ok) {
-      if (value === undefined) throw new NodeLied(`${call.method} ${call.path}`, 'it is not JSON', decodeLoosely(bytes));
+      if (value === undefined)
+        throw new NodeLied(`${call.method} ${call.path}`, 'it is not JSON', decodeLoosely(bytes));
       return value;
     }
     throw this.refusal(response, value, call);
@@ -105,9 +106,12 @@ export class Transport {
   private unreachable(error: unknown, call: Call, timeoutMs: number): unknown {
     if (call.signal?.aborted) return call.signal.reason;
     const why = (error as Error)?.name === 'TimeoutError' ? `it gave no answer within ${timeoutMs} ms` : reason(error);
-    return new Unreachable(`The node at ${this.base.href} can't be reached: ${why}. Check the address and that the node is running.`, {
-      cause: error,
-    });
+    return new Unreachable(
+      `The node at ${this.base.href} can't be reached: ${why}. Check the address and that the node is running.`,
+      {
+        cause: error,
+      },
+    );
   }
 
   private refusal(response: Response, value: unknown, call: Call): Error {
@@ -125,9 +129,17 @@ export class Transport {
 }
 
 /** An Error object of PROTOCOL §9. */
-export function isError(value: unknown): value is { type: 'Error'; error: string; message: string } & Record<string, unknown> {
+export function isError(
+  value: unknown,
+): value is { type: 'Error'; error: string; message: string } & Record<string, unknown> {
   const v = value as Record<string, unknown> | null;
-  return typeof v === 'object' && v !== null && v['type'] === 'Error' && typeof v['error'] === 'string' && typeof v['message'] === 'string';
+  return (
+    typeof v === 'object' &&
+    v !== null &&
+    v['type'] === 'Error' &&
+    typeof v['error'] === 'string' &&
+    typeof v['message'] === 'string'
+  );
 }
 
 function parseBase(url: string): URL {
@@ -137,7 +149,8 @@ function parseBase(url: string): URL {
   } catch {
     throw new TypeError(`"${url}" is not a URL. Write it like http://127.0.0.1:8080.`);
   }
-  if (base.protocol !== 'http:' && base.protocol !== 'https:') throw new TypeError(`"${url}" is neither http nor https.`);
+  if (base.protocol !== 'http:' && base.protocol !== 'https:')
+    throw new TypeError(`"${url}" is neither http nor https.`);
   base.search = '';
   base.hash = '';
   if (!base.pathname.endsWith('/')) base.pathname += '/';

@@ -102,16 +102,31 @@ export class Trust {
   note(call: string, seen: Sighting): void {
     told(call, { seen, before: this.bySeq.get(seen.seq) ?? this.head }, () => {
       const expected = this.sequencerAt(seen.seq);
-      claim(expected === undefined || seen.sequencer === expected, `event ${seen.seq} is signed by ${seen.sequencer}, but the enclave's sequencer is ${expected}`);
+      claim(
+        expected === undefined || seen.sequencer === expected,
+        `event ${seen.seq} is signed by ${seen.sequencer}, but the enclave's sequencer is ${expected}`,
+      );
       const before = this.bySeq.get(seen.seq);
       claim(!before || before.id === seen.id, `the node showed two different events ${seen.seq} (equivocation)`);
       const twin = this.byHash.get(seen.hash);
-      claim(twin === undefined || twin === seen.seq, `one commit was accepted twice, as events ${twin} and ${seen.seq}`);
+      claim(
+        twin === undefined || twin === seen.seq,
+        `one commit was accepted twice, as events ${twin} and ${seen.seq}`,
+      );
       const { head } = this;
       if (!head) return;
-      claim(seen.seq !== head.seq || seen.id === head.id, `the node showed two different events ${seen.seq} (equivocation)`);
-      claim(seen.seq <= head.seq || seen.timestamp >= head.timestamp, `event ${seen.seq} is older than event ${head.seq} before it`);
-      claim(seen.seq >= head.seq || seen.timestamp <= head.timestamp, `event ${seen.seq} is younger than event ${head.seq} after it`);
+      claim(
+        seen.seq !== head.seq || seen.id === head.id,
+        `the node showed two different events ${seen.seq} (equivocation)`,
+      );
+      claim(
+        seen.seq <= head.seq || seen.timestamp >= head.timestamp,
+        `event ${seen.seq} is older than event ${head.seq} before it`,
+      );
+      claim(
+        seen.seq >= head.seq || seen.timestamp <= head.timestamp,
+        `event ${seen.seq} is younger than event ${head.seq} after it`,
+      );
     });
     this.remember(seen);
   }

@@ -47,14 +47,23 @@ const AHEAD = 8;
  * of the log against the signed tree head, which must continue the one remembered. Needs a key that reads everything;
  * what it may not read counts as missing. Throws NodeLied at the first thing that does not check.
  */
-export async function verifyEnclave(talk: Conversation, proofs: Proofs, options: VerifyOptions = {}): Promise<VerifyReport> {
+export async function verifyEnclave(
+  talk: Conversation,
+  proofs: Proofs,
+  options: VerifyOptions = {},
+): Promise<VerifyReport> {
   const started = talk.clock.now();
   const sth = await proofs.sth();
   const audit = new Audit(proofs, sth);
   let head = -1;
   let events = 0;
   const speed = (): number => Math.round((events * 1000) / Math.max(1, talk.clock.now() - started));
-  const pages = pull(talk, { complete: true, pageSize: options.pageSize, signal: options.signal, onHead: (at) => (head = Math.max(head, at)) });
+  const pages = pull(talk, {
+    complete: true,
+    pageSize: options.pageSize,
+    signal: options.signal,
+    onHead: (at) => (head = Math.max(head, at)),
+  });
   for await (const event of pages) {
     await audit.take(event, head);
     events++;
@@ -110,7 +119,10 @@ class Audit {
 
   finish(): void {
     told('Pull', this.sth, () => {
-      claim(this.log.size === this.sth.ts, `the tree head covers ${this.sth.ts} bundles, but the events end in bundle ${this.log.size}`);
+      claim(
+        this.log.size === this.sth.ts,
+        `the tree head covers ${this.sth.ts} bundles, but the events end in bundle ${this.log.size}`,
+      );
       claim(toHex(this.log.root()) === this.sth.r, 'the bundles do not add up to the root of the tree head');
       this.replay.finish();
     });
@@ -121,15 +133,26 @@ class Audit {
     const leaf = await this.nextLeaf();
     told('inclusion', leaf, () => {
       const first = seq + 1 - this.ids.length;
-      claim(leaf.first_seq === first, `bundle ${leaf.li} begins at event ${leaf.first_seq}, but the one before it ended at ${first - 1}`);
+      claim(
+        leaf.first_seq === first,
+        `bundle ${leaf.li} begins at event ${leaf.first_seq}, but the one before it ended at ${first - 1}`,
+      );
       const { size } = this.replay.manifest;
-      claim(leaf.bundle_size <= size, `bundle ${leaf.li} holds ${leaf.bundle_size} events, but the Manifest allows ${size}`);
+      claim(
+        leaf.bundle_size <= size,
+        `bundle ${leaf.li} holds ${leaf.bundle_size} events, but the Manifest allows ${size}`,
+      );
       if (leaf.bundle_size !== this.ids.length) return;
-      claim(toHex(eventsRoot(this.ids)) === leaf.events_root, `the events of bundle ${leaf.li} are not those in its root`);
+      claim(
+        toHex(eventsRoot(this.ids)) === leaf.events_root,
+        `the events of bundle ${leaf.li} are not those in its root`,
+      );
       const { stateHash } = this.replay;
       if (stateHash === null) this.statesSkipped++;
       else claim(stateHash === leaf.state_hash, `the state after bundle ${leaf.li} is not what its events add up to`);
-      this.log.append(ctLeaf(ctLeafData(unhex(leaf.events_root), unhex(leaf.state_hash), leaf.first_seq, leaf.bundle_size)));
+      this.log.append(
+        ctLeaf(ctLeafData(unhex(leaf.events_root), unhex(leaf.state_hash), leaf.first_seq, leaf.bundle_size)),
+      );
       this.ids = [];
       this.ahead.shift();
     });

@@ -36,9 +36,15 @@ export function checkEvent(value: unknown, enclave: string, verifier: Verifier):
   claim(event.enclave === enclave, `${which} belongs to another enclave`);
   claim((event.seq === 0) === (event.type === 'Manifest'), 'the Manifest, and nothing else, is event 0');
   const erased = event.content_hash !== undefined;
-  claim(!erased || event.status === 'deleted' || event.type === 'Update', `the content of ${which} is withheld though it is not deleted`);
+  claim(
+    !erased || event.status === 'deleted' || event.type === 'Update',
+    `the content of ${which} is withheld though it is not deleted`,
+  );
   claim(erased || event.status !== 'deleted', `${which} is called deleted, but its content is there`);
-  claim(event.status === undefined || !isPredefined(event.type), `${which} is called ${event.status}, but a ${event.type} can't be`);
+  claim(
+    event.status === undefined || !isPredefined(event.type),
+    `${which} is called ${event.status}, but a ${event.type} can't be`,
+  );
   const fault = verifyEvent(event, verifier);
   claim(fault === null, fault ? `${which} does not check: ${FAULTS[fault]}` : '');
   return value as EncEvent;
@@ -56,7 +62,21 @@ export function isPredefined(type: string): boolean {
 }
 
 const PREDEFINED: ReadonlySet<string> = new Set([
-  'Manifest', 'Move', 'Grant', 'Revoke', 'Transfer', 'Gate', 'AC_Bundle', 'Shared', 'Own', 'Update', 'Delete', 'Pause', 'Resume', 'Terminate', 'Migrate',
+  'Manifest',
+  'Move',
+  'Grant',
+  'Revoke',
+  'Transfer',
+  'Gate',
+  'AC_Bundle',
+  'Shared',
+  'Own',
+  'Update',
+  'Delete',
+  'Pause',
+  'Resume',
+  'Terminate',
+  'Migrate',
 ]);
 
 function jsonOf(value: unknown, what: string): Json {

@@ -23,8 +23,15 @@ export function checkTreeHead(answer: unknown, enclave: string, verifier: Verifi
 
 /** The answer as the proof that `older` is a prefix of `newer` (RFC 9162 §2.1.4). Throws Mismatch. */
 export function checkConsistency(answer: unknown, older: TreeHead, newer: TreeHead): readonly string[] {
-  const { ts1, ts2, p } = shaped<{ ts1: number; ts2: number; p: string[] }>(answer, 'the proof', { ts1: isSeq, ts2: isSeq, p: isListOf(isId) });
-  claim(ts1 === older.ts && ts2 === newer.ts, `the proof is between ${ts1} and ${ts2} bundles, not ${older.ts} and ${newer.ts}`);
+  const { ts1, ts2, p } = shaped<{ ts1: number; ts2: number; p: string[] }>(answer, 'the proof', {
+    ts1: isSeq,
+    ts2: isSeq,
+    p: isListOf(isId),
+  });
+  claim(
+    ts1 === older.ts && ts2 === newer.ts,
+    `the proof is between ${ts1} and ${ts2} bundles, not ${older.ts} and ${newer.ts}`,
+  );
   claim(
     verifyConsistency(ts1, ts2, unhex(older.r), unhex(newer.r), p.map(unhex)),
     `the tree head of ${newer.ts} bundles does not continue the one of ${older.ts} (the log was forked or rewritten)`,
@@ -32,15 +39,28 @@ export function checkConsistency(answer: unknown, older: TreeHead, newer: TreeHe
   return p;
 }
 
-const INCLUSION = { ts: isSeq, li: isSeq, p: isListOf(isId), events_root: isId, state_hash: isId, first_seq: isSeq, bundle_size: isSeq };
+const INCLUSION = {
+  ts: isSeq,
+  li: isSeq,
+  p: isListOf(isId),
+  events_root: isId,
+  state_hash: isId,
+  first_seq: isSeq,
+  bundle_size: isSeq,
+};
 
 /** The answer as the proof that a bundle is leaf `li` under the tree head (RFC 9162 §2.1.3). Throws Mismatch. */
 export function checkInclusion(answer: unknown, sth: TreeHead): Inclusion {
   const proof = shaped<Inclusion>(answer, 'the proof', INCLUSION);
   claim(proof.ts === sth.ts, `the proof is for a tree of ${proof.ts} bundles, not ${sth.ts}`);
   claim(proof.bundle_size >= 1 && proof.bundle_size <= 4096, 'a bundle has 1 to 4,096 events');
-  const leaf = ctLeaf(ctLeafData(unhex(proof.events_root), unhex(proof.state_hash), proof.first_seq, proof.bundle_size));
-  claim(verifyInclusion(unhex(sth.r), leaf, proof.li, proof.ts, proof.p.map(unhex)), 'the bundle is not in the log of the tree head');
+  const leaf = ctLeaf(
+    ctLeafData(unhex(proof.events_root), unhex(proof.state_hash), proof.first_seq, proof.bundle_size),
+  );
+  claim(
+    verifyInclusion(unhex(sth.r), leaf, proof.li, proof.ts, proof.p.map(unhex)),
+    'the bundle is not in the log of the tree head',
+  );
   return proof;
 }
 
@@ -56,7 +76,13 @@ export function checkInBundle(proof: BundleProof, bundle: Inclusion): number {
   claim(proof.leaf_index === bundle.li, 'the proof is for another bundle');
   claim(proof.bundle_size === bundle.bundle_size, 'the bundle has another size');
   claim(
-    verifyBundlePath(unhex(bundle.events_root), unhex(proof.event_id), proof.bundle_index, proof.bundle_size, proof.siblings.map(unhex)),
+    verifyBundlePath(
+      unhex(bundle.events_root),
+      unhex(proof.event_id),
+      proof.bundle_index,
+      proof.bundle_size,
+      proof.siblings.map(unhex),
+    ),
     'the event is not in the bundle',
   );
   return bundle.first_seq + proof.bundle_index;
@@ -66,7 +92,13 @@ export function checkInBundle(proof: BundleProof, bundle: Inclusion): number {
  * The answer as proof of what `raw` (the raw key of PROTOCOL §6) holds under a state hash: 32 bytes, or null for
  * nothing. Throws Mismatch.
  */
-export function checkStateProof(answer: unknown, namespace: Namespace, raw: Uint8Array, stateHash: string, extra: readonly string[] = []): StateProof {
+export function checkStateProof(
+  answer: unknown,
+  namespace: Namespace,
+  raw: Uint8Array,
+  stateHash: string,
+  extra: readonly string[] = [],
+): StateProof {
   const proof = parseSmtProof(json(answer), extra);
   claim(proof, 'the proof is malformed');
   claim(toHex(proof.key) === toHex(smtKey(namespace, raw)), 'the proof is about another key');

@@ -1,5 +1,5 @@
 import { Command } from 'commander';
-import { checkId, type CliModules } from '../context.ts';
+import { type CliModules, checkId } from '../context.ts';
 import { UsageError } from '../failures.ts';
 import { textOf } from '../input.ts';
 import { command, hex32, run } from '../options.ts';
@@ -30,13 +30,16 @@ export function adminCommands(modules: CliModules): Command {
         run(modules, async (context, options, id: string) => {
           const file = options['snapshot'] as string | undefined;
           const url = options['fromUrl'] as string | undefined;
-          if ((file === undefined) === (url === undefined)) throw new UsageError('Give either --snapshot FILE or --from-url URL.');
+          if ((file === undefined) === (url === undefined))
+            throw new UsageError('Give either --snapshot FILE or --from-url URL.');
           const client = await context.client();
           let body: ReadableStream<Uint8Array>;
           if (file !== undefined) body = await upload(context, file);
           else {
             const { EncClient } = await import('../../client/client.ts');
-            body = await new EncClient(url as string).admin(options['fromToken'] as string | undefined).snapshot(checkId(id), context.signal);
+            body = await new EncClient(url as string)
+              .admin(options['fromToken'] as string | undefined)
+              .snapshot(checkId(id), context.signal);
           }
           const answer = await client.admin(context.token).recover(checkId(id), body, { signal: context.signal });
           context.out.result(`${context.out.good('recovered')}  ${id}`, { enclave: id, answer });
@@ -51,12 +54,16 @@ export function adminCommands(modules: CliModules): Command {
       .action(
         run(modules, async (context, options, id: string) => {
           const given = options['secret'] as string;
-          if (!given.startsWith('@')) throw new UsageError('Give the secret as @file or @-: others on this machine can see a command line.');
+          if (!given.startsWith('@'))
+            throw new UsageError('Give the secret as @file or @-: others on this machine can see a command line.');
           const secret = (await textOf(given, context.stdin)).trim();
           if (!/^[0-9a-f]{64}$/.test(secret)) throw new UsageError('A secret key has 64 lower-case hex digits.');
           const admin = (await context.client()).admin(context.token);
           const sequencer = await admin.initWithPriv(checkId(id), secret, options['creator'] as string | undefined);
-          context.out.result(`${context.out.good('provisioned')}  its sequencer is ${sequencer}`, { enclave: id, sequencer });
+          context.out.result(`${context.out.good('provisioned')}  its sequencer is ${sequencer}`, {
+            enclave: id,
+            sequencer,
+          });
         }),
       ),
   );

@@ -16,13 +16,22 @@ function membersCommand(modules: CliModules): Command {
         const { members, asOf } = await (await context.enclave(id)).members();
         const { out } = context;
         for (const member of members) {
-          const mark = member.proof === 'proved' ? out.good('proved') : member.proof === 'pending' ? out.dim('pending') : out.bad('differs');
+          const mark =
+            member.proof === 'proved'
+              ? out.good('proved')
+              : member.proof === 'pending'
+                ? out.dim('pending')
+                : out.bad('differs');
           const roles = [member.state, ...member.traits].join(' ');
           out.result(`${member.id}  ${roles}  ${mark}`, member);
         }
-        if (asOf !== null) out.note(`Proofs are as of event ${asOf}; what changed since is pending until its bundle closes.`);
+        if (asOf !== null)
+          out.note(`Proofs are as of event ${asOf}; what changed since is pending until its bundle closes.`);
         const wrong = members.filter((member) => member.proof === 'differs').length;
-        if (wrong > 0) throw new Failed(`${wrong} of these do not agree with the state tree: events that this key can't read have changed them.`);
+        if (wrong > 0)
+          throw new Failed(
+            `${wrong} of these do not agree with the state tree: events that this key can't read have changed them.`,
+          );
       }),
     );
 }
@@ -38,10 +47,14 @@ function verifyCommand(modules: CliModules): Command {
         const before = enclave.trust.sth;
         const bar = out.progress('verifying', 'events');
         const report = await enclave
-          .verify({ signal: context.signal, progress: ({ events, total, perSecond }) => bar.update(events, total, `${perSecond}/s`) })
+          .verify({
+            signal: context.signal,
+            progress: ({ events, total, perSecond }) => bar.update(events, total, `${perSecond}/s`),
+          })
           .finally(() => bar.stop());
         const remembered = before ? `, consistent with the tree head of ${before.ts} bundles remembered` : '';
-        const skipped = report.statesSkipped > 0 ? `, ${report.statesSkipped} state hashes not comparable (erased Updates)` : '';
+        const skipped =
+          report.statesSkipped > 0 ? `, ${report.statesSkipped} state hashes not comparable (erased Updates)` : '';
         out.result(
           `${out.good('verified')}  ${report.events} events, ${report.bundles} bundles, ${report.open} events still open${remembered}${skipped}; ` +
             `${report.perSecond} events/s`,

@@ -11,12 +11,17 @@ export function commitCommand(modules: CliModules): Command {
     .argument('<type>', 'the event type, such as note, Move or Shared')
     .option('--content <json>', 'the content as JSON; @file or @- for standard input', '{}')
     .option('--tag <a=b>', 'a tag; repeat for more', many(tag))
-    .option('--exp <when>', 'how long the commit may be accepted: seconds from now (default 120), or a time in Unix ms', expiry)
+    .option(
+      '--exp <when>',
+      'how long the commit may be accepted: seconds from now (default 120), or a time in Unix ms',
+      expiry,
+    )
     .option('--alg <name>', 'schnorr (default) or ecdsa')
     .action(
       run(modules, async (context, options, id: string, type: string) => {
         const alg = options['alg'] as 'schnorr' | 'ecdsa' | undefined;
-        if (alg !== undefined && alg !== 'schnorr' && alg !== 'ecdsa') throw new UsageError('--alg is schnorr or ecdsa.');
+        if (alg !== undefined && alg !== 'schnorr' && alg !== 'ecdsa')
+          throw new UsageError('--alg is schnorr or ecdsa.');
         const content = await jsonOf(options['content'] as string, context.stdin);
         const enclave = await context.enclave(id);
         const receipt = await enclave.commit(type, content, {
@@ -33,6 +38,7 @@ export function commitCommand(modules: CliModules): Command {
 /** Small numbers are seconds from now, large ones are Unix ms. */
 function expiry(text: string): () => number {
   const n = Number(text);
-  if (!/^\d+$/.test(text) || !Number.isSafeInteger(n)) throw new UsageError('--exp is a number of seconds, or a time in Unix milliseconds.');
+  if (!/^\d+$/.test(text) || !Number.isSafeInteger(n))
+    throw new UsageError('--exp is a number of seconds, or a time in Unix milliseconds.');
   return () => (n < 1e9 ? Date.now() + n * 1000 : n);
 }

@@ -13,7 +13,10 @@ export function enclaveCommands(modules: CliModules): Command {
       .option('--manifest <file>', 'a file with the Manifest as JSON; - for standard input')
       .option('--template <name>', `one of: ${Object.keys(TEMPLATES).join(', ')}`)
       .option('--tag <a=b>', 'a tag of the Manifest; repeat for more', many(tag))
-      .option('--no-name-sequencer', 'leave the sequencer out of the Manifest (readers must then trust the first they see)')
+      .option(
+        '--no-name-sequencer',
+        'leave the sequencer out of the Manifest (readers must then trust the first they see)',
+      )
       .option('--no-nonce', 'add no nonce: the same key and Manifest is then the same enclave')
       .action(
         run(modules, async (context, options) => {
@@ -58,18 +61,29 @@ export function enclaveCommands(modules: CliModules): Command {
   return group;
 }
 
-const SOURCES = { manifest: 'named by the Manifest', caller: 'named by you', 'first-seen': 'the first one seen' } as const;
+const SOURCES = {
+  manifest: 'named by the Manifest',
+  caller: 'named by you',
+  'first-seen': 'the first one seen',
+} as const;
 
-async function manifestFrom(options: Record<string, unknown>, owner: string, stdin: NodeJS.ReadStream): Promise<Record<string, unknown>> {
+async function manifestFrom(
+  options: Record<string, unknown>,
+  owner: string,
+  stdin: NodeJS.ReadStream,
+): Promise<Record<string, unknown>> {
   const file = options['manifest'] as string | undefined;
   const template = options['template'] as string | undefined;
-  if ((file === undefined) === (template === undefined)) throw new UsageError('Give either --manifest FILE or --template NAME.');
+  if ((file === undefined) === (template === undefined))
+    throw new UsageError('Give either --manifest FILE or --template NAME.');
   if (template !== undefined) {
     const make = TEMPLATES[template];
-    if (!make) throw new UsageError(`There is no template "${template}". There are: ${Object.keys(TEMPLATES).join(', ')}.`);
+    if (!make)
+      throw new UsageError(`There is no template "${template}". There are: ${Object.keys(TEMPLATES).join(', ')}.`);
     return make(owner);
   }
   const manifest = await jsonOf(`@${file}`, stdin);
-  if (typeof manifest !== 'object' || manifest === null || Array.isArray(manifest)) throw new UsageError('A Manifest is a JSON object.');
+  if (typeof manifest !== 'object' || manifest === null || Array.isArray(manifest))
+    throw new UsageError('A Manifest is a JSON object.');
   return manifest as Record<string, unknown>;
 }

@@ -33,7 +33,8 @@ export function keyCommands(modules: CliModules): Command {
         run(modules, async (context, options, which: string) => {
           const keys = await context.keys();
           const { name, key } = await keys.load(which);
-          if (options['secret'] === true) context.out.result(await keys.secret(which), { name, id: key.id, secret: await keys.secret(which) });
+          if (options['secret'] === true)
+            context.out.result(await keys.secret(which), { name, id: key.id, secret: await keys.secret(which) });
           else context.out.result(`${name}  ${key.id}`, { name, id: key.id });
         }),
       ),

@@ -1,6 +1,6 @@
 import type { Command } from 'commander';
 import type { EncEvent, Filter, Range } from '../../client/types.ts';
-import { type CliModules, type Context } from '../context.ts';
+import type { CliModules, Context } from '../context.ts';
 import { UsageError } from '../failures.ts';
 import { jsonOf } from '../input.ts';
 import { command, hex32, integer, many, run, tag } from '../options.ts';
@@ -16,7 +16,11 @@ function queryCommand(modules: CliModules): Command {
     .option('--id <hex>', 'event id; repeat for more', many(hex32))
     .option('--type <type>', 'event type; repeat for more', many(String))
     .option('--from <hex>', 'author; repeat for more', many(hex32))
-    .option('--seq <n|a..b>', 'seq; a range with .. (either end may be left out); repeat single ones for more', many(place))
+    .option(
+      '--seq <n|a..b>',
+      'seq; a range with .. (either end may be left out); repeat single ones for more',
+      many(place),
+    )
     .option('--time <ms|a..b>', 'timestamp, as --seq', many(place))
     .option('--tag <a[=b]>', 'a tag by name, or by name and value; repeat for more', many(tag))
     .option('--lane <n>', 'lane', integer)
@@ -26,8 +30,14 @@ function queryCommand(modules: CliModules): Command {
     .option('--filter <json>', 'a filter as PROTOCOL §9 writes it, instead of the options above; @file')
     .action(
       run(modules, async (context, options, id: string) => {
-        const filter = options['filter'] === undefined ? filterFrom(options) : ((await jsonOf(options['filter'] as string, context.stdin)) as Filter);
-        const events = await (await context.enclave(id)).query(filter, { proveStatus: options['proveStatus'] === true, signal: context.signal });
+        const filter =
+          options['filter'] === undefined
+            ? filterFrom(options)
+            : ((await jsonOf(options['filter'] as string, context.stdin)) as Filter);
+        const events = await (await context.enclave(id)).query(filter, {
+          proveStatus: options['proveStatus'] === true,
+          signal: context.signal,
+        });
         for (const event of events) print(context, event);
         if (events.length === 0) context.out.note('Nothing that this key may read matches.');
       }),
@@ -45,7 +55,12 @@ function pullCommand(modules: CliModules): Command {
         const enclave = await context.enclave(id);
         const follow = options['follow'] === true;
         try {
-          const events = enclave.pull({ afterSeq: options['after'] as number, follow, complete: options['complete'] === true, signal: context.signal });
+          const events = enclave.pull({
+            afterSeq: options['after'] as number,
+            follow,
+            complete: options['complete'] === true,
+            signal: context.signal,
+          });
           for await (const event of events) print(context, event);
         } catch (error) {
           if (!(follow && context.signal.aborted)) throw error;
@@ -59,7 +74,10 @@ function print(context: Context, event: EncEvent): void {
   const time = new Date(event.timestamp).toISOString();
   const status = event.status ? ` ${out.bad(event.status)}` : '';
   const content = event.content_hash ? out.dim('(erased)') : JSON.stringify(event.content);
-  out.result(`${String(event.seq).padStart(6)}  ${out.dim(time)}  ${event.from.slice(0, 8)}  ${out.good(event.type)}${status}  ${content}`, event);
+  out.result(
+    `${String(event.seq).padStart(6)}  ${out.dim(time)}  ${event.from.slice(0, 8)}  ${out.good(event.type)}${status}  ${content}`,
+    event,
+  );
 }
 
 type Place = number | Range;
@@ -76,7 +94,8 @@ function places(given: Place[] | undefined, option: string): number | number[] |
   const [first] = given;
   if (given.length === 1) return first;
   const numbers = given.filter((one): one is number => typeof one === 'number');
-  if (numbers.length !== given.length) throw new UsageError(`Give ${option} once with a range, or several times with single values.`);
+  if (numbers.length !== given.length)
+    throw new UsageError(`Give ${option} once with a range, or several times with single values.`);
   return numbers;
 }
 

@@ -4,10 +4,10 @@ import { Readable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 import type { Command } from 'commander';
 import { checkSnapshot, type SnapshotReport } from '../../client/snapshot.ts';
-import { checkId, type CliModules, type Context } from '../context.ts';
+import { type CliModules, type Context, checkId } from '../context.ts';
 import { UsageError } from '../failures.ts';
-import type { Progress } from '../output.ts';
 import { command, run } from '../options.ts';
+import type { Progress } from '../output.ts';
 
 /** `enc snapshot` and `enc restore`: enclaves as files, checked on the way, in bounded memory. */
 export function snapshotCommands(modules: CliModules): Command[] {
@@ -20,7 +20,10 @@ export function snapshotCommands(modules: CliModules): Command[] {
           const path = file ?? `${checkId(id)}.enc`;
           const report = await download(context, id, path, options['sequencer'] as string | undefined);
           const { size } = await stat(path);
-          context.out.result(`${context.out.good('saved')}  ${path}  ${report.events} events, ${report.bundles} bundles, ${size} bytes`, { ...report, path, bytes: size });
+          context.out.result(
+            `${context.out.good('saved')}  ${path}  ${report.events} events, ${report.bundles} bundles, ${size} bytes`,
+            { ...report, path, bytes: size },
+          );
         }),
       ),
     command('restore', 'host an enclave from its file', ['node', 'trust', 'admin'])
@@ -39,7 +42,12 @@ export function snapshotCommands(modules: CliModules): Command[] {
 }
 
 /** Downloads and checks a snapshot; the file appears under its name only when it is whole and good. */
-export async function download(context: Context, id: string, path: string, sequencer?: string): Promise<SnapshotReport> {
+export async function download(
+  context: Context,
+  id: string,
+  path: string,
+  sequencer?: string,
+): Promise<SnapshotReport> {
   const partial = `${path}.partial`;
   const client = await context.client();
   const stream = await client.admin(context.token).snapshot(checkId(id), context.signal);

@@ -22,7 +22,12 @@ export function testCommand(modules: CliModules): Command {
         const world = new World(context.remote, await context.secp(), context.token, deadline);
         const steps = WORKFLOWS[workflow](world);
         const { passed, results, cause } = await runSteps(steps, context.out, deadline);
-        context.out.result(`${passed}/${steps.length} ${passed === steps.length ? 'ok' : 'failed'}`, { workflow, passed, steps: steps.length, results });
+        context.out.result(`${passed}/${steps.length} ${passed === steps.length ? 'ok' : 'failed'}`, {
+          workflow,
+          passed,
+          steps: steps.length,
+          results,
+        });
         if (passed === steps.length) return;
         const failed = results.at(-1);
         // No node at all is exit code 3; the step's own line has said the rest.

@@ -8,13 +8,17 @@ export function groupSteps(world: World): Step[] {
   const id = (name: string): string => world.person(name).id;
   const act = (label: string, name: string, type: string, content: unknown) => world.commit(label, name, type, content);
   const say = (label: string, name: string) => act(label, name, 'message', { text: label });
-  const move = (label: string, by: string, whom: string, from: string, to: string) => act(label, by, 'Move', { target: id(whom), from, to });
+  const move = (label: string, by: string, whom: string, from: string, to: string) =>
+    act(label, by, 'Move', { target: id(whom), from, to });
   const messages = async (name: string) => (await world.as(name).query({ type: 'message', limit: 1000 })).length;
   return [
     {
       name: 'create the room',
       run: async () => {
-        await world.found('alice', { ...(TEMPLATES['group'] as (id: string) => Record<string, unknown>)(id('alice')), nonce });
+        await world.found('alice', {
+          ...(TEMPLATES['group'] as (id: string) => Record<string, unknown>)(id('alice')),
+          nonce,
+        });
         return world.enclave.id.slice(0, 16);
       },
     },
@@ -29,14 +33,17 @@ export function groupSteps(world: World): Step[] {
       name: 'members talk and read each other',
       run: async () => {
         for (const name of ['alice', 'bob', 'carol', 'dave']) await say(`hello from ${name}`, name);
-        for (const name of ['bob', 'dave']) expect((await messages(name)) === 4, `${name} does not see the four messages`);
+        for (const name of ['bob', 'dave'])
+          expect((await messages(name)) === 4, `${name} does not see the four messages`);
         return '4 messages';
       },
     },
     {
       name: 'the owner appoints a moderator; a member can not',
       run: async () => {
-        await world.refused('forbidden', 'carol appoints', () => world.as('carol').commit('Grant', { target: id('carol'), trait: 'moderator' }));
+        await world.refused('forbidden', 'carol appoints', () =>
+          world.as('carol').commit('Grant', { target: id('carol'), trait: 'moderator' }),
+        );
         await act('appoint bob', 'alice', 'Grant', { target: id('bob'), trait: 'moderator' });
         return 'bob';
       },
@@ -50,14 +57,18 @@ export function groupSteps(world: World): Step[] {
         const [gone] = await world.as('carol').query({ id: target });
         expect(gone?.status === 'deleted' && gone.content === null, 'the message is still there');
         await move('bob invites erin', 'bob', 'erin', 'OUTSIDER', 'MEMBER');
-        return world.refused('forbidden', 'bob appoints', () => world.as('bob').commit('Grant', { target: id('erin'), trait: 'moderator' }));
+        return world.refused('forbidden', 'bob appoints', () =>
+          world.as('bob').commit('Grant', { target: id('erin'), trait: 'moderator' }),
+        );
       },
     },
     {
       name: 'the room is closed and opened (gate)',
       run: async () => {
         await act('close the room', 'alice', 'Gate', { alias: 'room', open: false });
-        const code = await world.refused('gate_closed', 'closed', () => world.as('carol').commit('message', { text: 'too late' }));
+        const code = await world.refused('gate_closed', 'closed', () =>
+          world.as('carol').commit('message', { text: 'too late' }),
+        );
         await act('open the room', 'alice', 'Gate', { alias: 'room', open: true });
         await say('in time', 'carol');
         return code;
@@ -67,7 +78,9 @@ export function groupSteps(world: World): Step[] {
       name: 'a muted member reads but can not write',
       run: async () => {
         await move('mute dave', 'bob', 'dave', 'MEMBER', 'MUTED');
-        const code = await world.refused('forbidden', 'muted', () => world.as('dave').commit('message', { text: 'hmm' }));
+        const code = await world.refused('forbidden', 'muted', () =>
+          world.as('dave').commit('message', { text: 'hmm' }),
+        );
         expect((await messages('dave')) > 0, 'dave can not read any more');
         await move('unmute dave', 'bob', 'dave', 'MUTED', 'MEMBER');
         return code;
@@ -77,19 +90,25 @@ export function groupSteps(world: World): Step[] {
       name: 'an author updates and deletes own messages, nobody else updates',
       run: async () => {
         const { id: first } = await say('tpyo', 'carol');
-        await world.refused('forbidden', 'bob updates', () => world.as('bob').commit('Update', { target: first, content: { text: 'hacked' } }));
+        await world.refused('forbidden', 'bob updates', () =>
+          world.as('bob').commit('Update', { target: first, content: { text: 'hacked' } }),
+        );
         await act('correct it', 'carol', 'Update', { target: first, content: { text: 'typo' } });
         const [updated] = await world.as('dave').query({ id: first });
         expect(updated?.status === 'updated', 'it is not shown as updated');
         await act('take it back', 'carol', 'Delete', { target: first });
-        return world.refused('deleted', 'deleted', () => world.as('carol').commit('Update', { target: first, content: { text: 'again' } }));
+        return world.refused('deleted', 'deleted', () =>
+          world.as('carol').commit('Update', { target: first, content: { text: 'again' } }),
+        );
       },
     },
     {
       name: 'a topic for all (Shared), profiles for each (Own)',
       run: async () => {
         const { seq, hash } = await act('set the topic', 'bob', 'Shared', { key: 'topic', value: 'proofs' });
-        await world.refused('forbidden', 'carol topic', () => world.as('carol').commit('Shared', { key: 'topic', value: 'mine' }));
+        await world.refused('forbidden', 'carol topic', () =>
+          world.as('carol').commit('Shared', { key: 'topic', value: 'mine' }),
+        );
         await act('a profile', 'carol', 'Own', { key: 'profile', value: { name: 'Carol' } });
         await world.close(seq);
         const { value } = await world.as('dave').state({ shared: 'topic' });
@@ -102,13 +121,17 @@ export function groupSteps(world: World): Step[] {
       run: async () => {
         await act('hand over', 'alice', 'Transfer', { target: id('carol'), trait: 'owner' });
         await act('carol appoints an admin', 'carol', 'Grant', { target: id('alice'), trait: 'admin' });
-        return world.refused('forbidden', 'alice hands over', () => world.as('alice').commit('Transfer', { target: id('bob'), trait: 'owner' }));
+        return world.refused('forbidden', 'alice hands over', () =>
+          world.as('alice').commit('Transfer', { target: id('bob'), trait: 'owner' }),
+        );
       },
     },
     {
       name: 'rank: a moderator can not remove an admin, an admin removes a moderator',
       run: async () => {
-        const code = await world.refused('rank', 'bob kicks alice', () => world.as('bob').commit('Move', { target: id('alice'), from: 'MEMBER', to: 'OUTSIDER' }));
+        const code = await world.refused('rank', 'bob kicks alice', () =>
+          world.as('bob').commit('Move', { target: id('alice'), from: 'MEMBER', to: 'OUTSIDER' }),
+        );
         await act('dismiss bob', 'alice', 'Revoke', { target: id('bob'), trait: 'moderator' });
         return code;
       },
@@ -117,7 +140,9 @@ export function groupSteps(world: World): Step[] {
       name: 'a member is removed, and is out',
       run: async () => {
         await move('kick dave', 'carol', 'dave', 'MEMBER', 'OUTSIDER');
-        return world.refused('forbidden', 'dave is out', () => world.as('dave').commit('message', { text: 'let me back in' }));
+        return world.refused('forbidden', 'dave is out', () =>
+          world.as('dave').commit('message', { text: 'let me back in' }),
+        );
       },
     },
     {
@@ -126,7 +151,10 @@ export function groupSteps(world: World): Step[] {
         const after = await say('without dave', 'erin');
         const seen = await world.as('dave').query({ type: 'message', limit: 1000 });
         expect(seen.length > 0, 'dave lost what was before');
-        expect(seen.every((event) => event.seq < after.seq), 'dave reads what came after');
+        expect(
+          seen.every((event) => event.seq < after.seq),
+          'dave reads what came after',
+        );
         await world.refused('forbidden', 'stranger reads', () => world.as('stranger').query({}));
         return `${seen.length} messages`;
       },
@@ -138,7 +166,10 @@ export function groupSteps(world: World): Step[] {
         await world.close(head);
         const { members } = await world.as('carol').members();
         const roles = new Map(members.map((member) => [member.id, [member.state, ...member.traits].join(' ')]));
-        expect(members.every((member) => member.proof === 'proved'), 'a member is not proved');
+        expect(
+          members.every((member) => member.proof === 'proved'),
+          'a member is not proved',
+        );
         expect(roles.get(id('carol')) === 'MEMBER owner', 'carol is not the owner');
         expect(roles.get(id('alice')) === 'MEMBER admin' && roles.get(id('bob')) === 'MEMBER', 'the traits are wrong');
         expect(!roles.has(id('dave')), 'dave is still there');

@@ -27,7 +27,10 @@ export function personalSteps(world: World): Step[] {
     {
       name: 'sequencer asked',
       run: async () => {
-        manifest = { ...(TEMPLATES['personal'] as (id: string) => Record<string, unknown>)(world.person('owner').id), nonce };
+        manifest = {
+          ...(TEMPLATES['personal'] as (id: string) => Record<string, unknown>)(world.person('owner').id),
+          nonce,
+        };
         sequencer = await world.client.sequencerFor(world.person('owner').id, manifest);
         return sequencer.slice(0, 16);
       },

@@ -19,12 +19,17 @@ export interface StepResult {
  * Runs the steps in order, one line each. A step that finds the node away or busy is repeated until `deadline` (Unix
  * ms): every step may be run twice. After a step that fails for good the rest is not tried.
  */
-export async function runSteps(steps: readonly Step[], out: Output, deadline: number): Promise<{ passed: number; results: StepResult[]; cause?: unknown }> {
+export async function runSteps(
+  steps: readonly Step[],
+  out: Output,
+  deadline: number,
+): Promise<{ passed: number; results: StepResult[]; cause?: unknown }> {
   const results: StepResult[] = [];
   for (const [i, { name, run }] of steps.entries()) {
     const started = Date.now();
     const width = String(steps.length).length;
-    const line = (mark: string, detail: string): string => `${mark} ${String(i + 1).padStart(width)}/${steps.length}  ${name}  ${out.dim(detail)}`;
+    const line = (mark: string, detail: string): string =>
+      `${mark} ${String(i + 1).padStart(width)}/${steps.length}  ${name}  ${out.dim(detail)}`;
     try {
       const detail = await patiently(run, deadline);
       results.push({ step: i + 1, name, ok: true, detail, ms: Date.now() - started });
@@ -53,7 +58,11 @@ async function patiently(run: () => Promise<string>, deadline: number): Promise<
 const PASSING = new Set(['unavailable', 'fenced', 'overloaded', 'rate_limited']);
 
 function isPassing(error: unknown): boolean {
-  return error instanceof Unreachable || error instanceof OutcomeUnknown || (error instanceof Refused && PASSING.has(error.code));
+  return (
+    error instanceof Unreachable ||
+    error instanceof OutcomeUnknown ||
+    (error instanceof Refused && PASSING.has(error.code))
+  );
 }
 
 /** Says what was expected if it is not so. */

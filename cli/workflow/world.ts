@@ -1,8 +1,8 @@
 import { EncClient } from '../../client/client.ts';
 import type { Enclave } from '../../client/enclave.ts';
 import { Refused } from '../../client/errors.ts';
-import { type Key, keyFromSecret, newSecret } from '../../client/keys.ts';
 import type { TreeHead } from '../../client/heads.ts';
+import { type Key, keyFromSecret, newSecret } from '../../client/keys.ts';
 import type { Secp } from '../../client/secp.ts';
 import type { Commit, Receipt } from '../../client/types.ts';
 import { expect, refused } from './runner.ts';

@@ -3,8 +3,8 @@ import { test } from 'node:test';
 import { EncClient } from '../../client/client.ts';
 import type { Enclave } from '../../client/enclave.ts';
 import { EncError, NodeLied, Refused } from '../../client/errors.ts';
-import { openSecp256k1 } from '../../shard/crypto/open.ts';
 import { person } from '../../kernel/reference/memory-node.test-util.ts';
+import { openSecp256k1 } from '../../shard/crypto/open.ts';
 import { type Mutation, mutations } from './mutations.ts';
 import { FixedHeads, type Tamper, World } from './world.ts';
 
@@ -81,7 +81,8 @@ const SCENARIOS: readonly Scenario[] = [
   {
     name: 'query, newest first, by tag and author',
     target: type('Query'),
-    run: (room) => room.query({ from: world.alice.id, tags: { topic: ['x', 'y'] }, reverse: true }, { proveStatus: true }),
+    run: (room) =>
+      room.query({ from: world.alice.id, tags: { topic: ['x', 'y'] }, reverse: true }, { proveStatus: true }),
     word: (name) => /events (empty list|without)/.test(name),
     persistent: true,
   },
@@ -161,13 +162,17 @@ const SCENARIOS: readonly Scenario[] = [
   {
     name: 'many states at once',
     target: path('/state-batch'),
-    run: (room) => room.stateBatch([{ member: world.alice.id }, { member: world.bob.id }, { member: person('stranger').id }]),
+    run: (room) =>
+      room.stateBatch([{ member: world.alice.id }, { member: world.bob.id }, { member: person('stranger').id }]),
   },
   {
     name: 'info at the first meeting',
     target: type('Info'),
     run: (room) => room.query({ seq: 0 }),
-    word: (name) => /^((head|timestamp|lanes|bundle\S*) (plus|minus) one|(manifest|bundle) (flip|zero|swap).*|status .*|answer swap (head|lanes|timestamp) .*|bundle swap.*)/.test(name),
+    word: (name) =>
+      /^((head|timestamp|lanes|bundle\S*) (plus|minus) one|(manifest|bundle) (flip|zero|swap).*|status .*|answer swap (head|lanes|timestamp) .*|bundle swap.*)/.test(
+        name,
+      ),
     allow: ['invalid_session'],
     stranger: true,
   },
@@ -263,7 +268,13 @@ async function refusal(run: () => Promise<unknown>, allow: readonly string[] = [
 }
 
 /** Honest answers at the wrong place or time: each is signed by somebody, and wrong all the same. */
-const REPLAYS: readonly { name: string; target: Scenario['target']; answer: () => Promise<unknown>; run: Scenario['run']; allow?: readonly string[] }[] = [
+const REPLAYS: readonly {
+  name: string;
+  target: Scenario['target'];
+  answer: () => Promise<unknown>;
+  run: Scenario['run'];
+  allow?: readonly string[];
+}[] = [
   {
     name: 'an older tree head',
     target: path(`/${world.enclave}/sth`),
@@ -402,7 +413,8 @@ async function rawState(member: string): Promise<unknown> {
 }
 
 function lyingSequencer(): Promise<unknown> {
-  const tamper: Tamper = (request, answer) => (request.body['type'] === 'Sequencer' ? { type: 'Sequencer', sequencer: person('somebody').id } : answer);
+  const tamper: Tamper = (request, answer) =>
+    request.body['type'] === 'Sequencer' ? { type: 'Sequencer', sequencer: person('somebody').id } : answer;
   return world.client(tamper, new FixedHeads()).create(world.alice, { enc_v: 2, RBAC: {} });
 }
 
@@ -410,7 +422,10 @@ for (const { name, target, answer, run, allow = [] } of REPLAYS) {
   test(`an honest answer at the wrong place is refused: ${name}`, async () => {
     const forgery = await answer();
     const room = world.room((request, got) => (target(request) ? forgery : got), world.heads.copy());
-    await assert.rejects(run(room, world.client()), (error: unknown) => error instanceof NodeLied || (error instanceof Refused && allow.includes(error.code)));
+    await assert.rejects(
+      run(room, world.client()),
+      (error: unknown) => error instanceof NodeLied || (error instanceof Refused && allow.includes(error.code)),
+    );
     forged++;
   });
 }
@@ -437,7 +452,13 @@ for (const { name, run } of STOLEN) {
       const session = thieves.enclaves.get(free.enclave)?.session(person('alice'));
       return thieves.fetch(url, { ...init, body: JSON.stringify({ ...body, session }) });
     };
-    const client = new EncClient('http://node.test', { fetch: open, secp, clock: thieves.clock, store: free.heads.copy(), retryMs: 0 });
+    const client = new EncClient('http://node.test', {
+      fetch: open,
+      secp,
+      clock: thieves.clock,
+      store: free.heads.copy(),
+      retryMs: 0,
+    });
     await assert.rejects(run(client.enclave(free.enclave, { key: free.alice })), NodeLied);
     forged++;
   });

@@ -1,12 +1,12 @@
+import type { Clock } from '../../client/clock.ts';
+import type { Secp } from '../../client/secp.ts';
+import { type InspectMode, REQUEST_CONSISTENCY, REQUEST_STH } from '../../kernel/kernel.ts';
+import { inspect, inspector, type Person, person, TestNode } from '../../kernel/reference/memory-node.test-util.ts';
 import { utf8, viewOf } from '../../protocol/bytes.ts';
 import { commitJson, parseCommit } from '../../protocol/commit.ts';
 import { errorBody, errorOf, isErrorCode } from '../../protocol/errors.ts';
 import { type EnclaveId, unhex } from '../../protocol/hex.ts';
 import { isArray, isObject, type Json, parseJson } from '../../protocol/json.ts';
-import type { Clock } from '../../client/clock.ts';
-import type { Secp } from '../../client/secp.ts';
-import { type InspectMode, REQUEST_CONSISTENCY, REQUEST_STH } from '../../kernel/kernel.ts';
-import { inspect, inspector, type Person, person, TestNode } from '../../kernel/reference/memory-node.test-util.ts';
 
 /**
  * A node over the reference kernel, spoken to through `fetch`: what an honest node answers, without sockets and
@@ -34,7 +34,12 @@ export class HonestNode {
 
   readonly fetch = async (url: string, init: RequestInit): Promise<Response> => {
     const { pathname, searchParams } = new URL(url);
-    const text = this.answer(init.method ?? 'GET', pathname, searchParams, typeof init.body === 'string' ? init.body : '');
+    const text = this.answer(
+      init.method ?? 'GET',
+      pathname,
+      searchParams,
+      typeof init.body === 'string' ? init.body : '',
+    );
     const { error } = JSON.parse(text) as { error?: string };
     const status = error !== undefined && isErrorCode(error) ? errorOf(error).status : 200;
     return new Response(text, { status, headers: { 'content-type': 'application/json' } });
@@ -49,7 +54,10 @@ export class HonestNode {
     if (!node) return errorBody('enclave_not_found');
     if (call === 'sth') return read(node, publicRequest(REQUEST_STH, enclave));
     if (call === 'consistency') {
-      return read(node, publicRequest(REQUEST_CONSISTENCY, enclave, Number(query.get('from')), Number(query.get('to'))));
+      return read(
+        node,
+        publicRequest(REQUEST_CONSISTENCY, enclave, Number(query.get('from')), Number(query.get('to'))),
+      );
     }
     const found = node.log.events.find((event) => Buffer.from(event.hash).toString('hex') === hash);
     if (!found || Buffer.from(found.sig).toString('hex') !== query.get('sig')) {
@@ -98,7 +106,13 @@ export class HonestNode {
     const { bytes } = inspect(body, mode);
     const code = viewOf(bytes).getUint16(4, true);
     if (code !== 0) return errorBody(code);
-    const value = JSON.parse(body) as { type?: string; enclave: string; after_seq?: number; filter?: { limit?: number; reverse?: boolean }; limit?: number };
+    const value = JSON.parse(body) as {
+      type?: string;
+      enclave: string;
+      after_seq?: number;
+      filter?: { limit?: number; reverse?: boolean };
+      limit?: number;
+    };
     const node = this.enclaves.get(value.enclave);
     if (!node) return errorBody('enclave_not_found');
     if (value.type !== 'Query' && value.type !== 'Pull') return read(node, bytes);
@@ -130,4 +144,3 @@ function publicRequest(kind: number, enclave: string, from = -1, to = -1): Uint8
   view.setBigInt64(152, BigInt(to), true);
   return request;
 }
-

@@ -76,8 +76,14 @@ function* lists(value: readonly unknown[]): Generator<[string, unknown]> {
 function* swaps(value: Record<string, unknown>, path: Path): Generator<[string, Change]> {
   const entries = Object.entries(value).filter(([, item]) => typeof item === 'string' || typeof item === 'number');
   for (const [i, [a, first]] of entries.entries()) {
-    const twin = entries.slice(i + 1).find(([, second]) => typeof second === typeof first && String(second).length === String(first).length);
-    if (twin) yield [`${path.join('.') || 'answer'} swap ${a} and ${twin[0]}`, (copy) => set(copy, path, { ...value, [a]: twin[1], [twin[0]]: first })];
+    const twin = entries
+      .slice(i + 1)
+      .find(([, second]) => typeof second === typeof first && String(second).length === String(first).length);
+    if (twin)
+      yield [
+        `${path.join('.') || 'answer'} swap ${a} and ${twin[0]}`,
+        (copy) => set(copy, path, { ...value, [a]: twin[1], [twin[0]]: first }),
+      ];
   }
 }
 

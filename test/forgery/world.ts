@@ -1,10 +1,10 @@
+import { TEMPLATES } from '../../cli/templates.ts';
 import { EncClient } from '../../client/client.ts';
 import type { Enclave } from '../../client/enclave.ts';
 import type { Remembered, TreeHead, TreeHeadStore } from '../../client/heads.ts';
 import { type Key, keyFromSecret } from '../../client/keys.ts';
 import type { Secp } from '../../client/secp.ts';
 import type { Commit, Receipt } from '../../client/types.ts';
-import { TEMPLATES } from '../../cli/templates.ts';
 import { type Person, person } from '../../kernel/reference/memory-node.test-util.ts';
 import { HonestNode } from './honest-node.ts';
 
@@ -66,8 +66,14 @@ export class World {
 
   /** Two closed bundles and an open one: access events, messages updated and deleted, slots. */
   async fill(options: { nonce: string; nameSequencer?: boolean }): Promise<this> {
-    const manifest = { ...(TEMPLATES['group'] as (owner: string) => Record<string, unknown>)(this.alice.id), nonce: options.nonce };
-    const { enclave, commit, receipt } = await this.client().create(this.alice, manifest, { nonce: false, nameSequencer: options.nameSequencer });
+    const manifest = {
+      ...(TEMPLATES['group'] as (owner: string) => Record<string, unknown>)(this.alice.id),
+      nonce: options.nonce,
+    };
+    const { enclave, commit, receipt } = await this.client().create(this.alice, manifest, {
+      nonce: false,
+      nameSequencer: options.nameSequencer,
+    });
     this.enclave = enclave.id;
     this.commits = [commit];
     this.receipts = [receipt];
@@ -103,7 +109,10 @@ function lying(node: HonestNode, tamper: Tamper): HonestNode['fetch'] {
   return async (url, init) => {
     const response = await node.fetch(url, init);
     const { pathname, search } = new URL(url);
-    const body = typeof init.body === 'string' && init.body.startsWith('{') ? (JSON.parse(init.body) as Record<string, unknown>) : {};
+    const body =
+      typeof init.body === 'string' && init.body.startsWith('{')
+        ? (JSON.parse(init.body) as Record<string, unknown>)
+        : {};
     const answer: unknown = await response.json();
     return new Response(JSON.stringify(tamper({ path: pathname + search, body }, answer)), { status: response.status });
   };
