@@ -29,6 +29,7 @@ import { openFileGuard } from './guard/file-guard.ts';
 import type { ReleaseGuard } from './guard/release-guard.ts';
 import { openEmbeddedLog } from './log/embedded/index.ts';
 import type { EnclaveLog } from './log/enclave-log.ts';
+import { checkLmdbFile } from './lmdb-file.ts';
 import { createShardMetrics } from './metrics.ts';
 import { openAdminToken } from './signer/admin-token.ts';
 import { openSigner } from './signer/signer.ts';
@@ -59,6 +60,8 @@ export interface ShardOverrides {
 const ADOPTION_MARK = 'guard.adopt';
 /** How long a drain may take before what is left is answered `unavailable`, ms. */
 const DRAIN_MS = 10_000;
+/** A connection kept alive would hold the drain for as long as its client likes, ms. */
+const CLOSE_IDLE_EVERY_MS = 20;
 
 /** Opens the stores of a data folder and serves it: the single node (ARCHITECTURE §1). */
 export async function startShard(config: Config, adminSecret: string | null, hooks: ShardHooks, overrides: ShardOverrides = {}): Promise<RunningShard> {
@@ -77,17 +80,20 @@ export async function startShard(config: Config, adminSecret: string | null, hoo
     backend: secp.name, ...(config.crypto.workers === null ? {} : { workers: config.crypto.workers }),
     onWorkerDeath: (reason) => logger.error({ reason }, 'a crypto worker died and was replaced'),
   });
+  checkLmdbFile(join(folders.keys, 'enclaves'), 'keys/');
+  checkLmdbFile(folders.guard, 'guard/');
+  checkLmdbFile(folders.log, 'log/');
   const signer = await openSigner({ dir: folders.keys, backend: secp, maxUnwrapped: config.enclaves.maxActive });
   const adminToken = openAdminToken(folders.keys, adminSecret);
   const ownGuard = await openFileGuard({
     folder: folders.guard,
-    onFatal: hooks.onFatal,
+    onFatal: (reason) => hooks.onFatal(broken('guard', folders.guard, reason)),
     onFailure: (reason) => logger.error({ reason }, 'the guard could not be written; nothing was acknowledged'),
   });
   const guard = overrides.guard?.(ownGuard) ?? ownGuard;
   const ownLog = await openEmbeddedLog({
     folder: folders.log, checkpointKey: signer.checkpointKey(),
-    onFatal: hooks.onFatal,
+    onFatal: (reason) => hooks.onFatal(broken('log', folders.log, reason)),
     onFailure: (reason) => logger.error({ reason }, 'the log could not be written; nothing was acknowledged'),
   });
   const log = overrides.log?.(ownLog) ?? ownLog;
@@ -147,7 +153,7 @@ export async function startShard(config: Config, adminSecret: string | null, hoo
 
   const stop = async (): Promise<void> => {
     stopping = true;
-    await app.close();
+    await closeDoor(app);
     await (enclaves as Enclaves).drain(DRAIN_MS);
     await pool.close();
     await log.close();
@@ -156,6 +162,23 @@ export async function startShard(config: Config, adminSecret: string | null, hoo
     await operator.close();
   };
   return { url: urlOf(app), operatorUrl: config.operator ? urlOf(operator) : '', stop };
+}
+
+/** Requests in flight are answered; connections end as soon as nothing is asked on them, and all of them at the deadline. */
+async function closeDoor(app: FastifyInstance): Promise<void> {
+  const idle = setInterval(() => app.server.closeIdleConnections(), CLOSE_IDLE_EVERY_MS);
+  const late = setTimeout(() => app.server.closeAllConnections(), DRAIN_MS);
+  try {
+    await app.close();
+  } finally {
+    clearInterval(idle);
+    clearTimeout(late);
+  }
+}
+
+/** A short write comes out of LMDB as an I/O error, so a full disk is among the causes. */
+function broken(store: string, folder: string, reason: string): string {
+  return `the ${store} in ${folder} could not be written (${reason}): check that its disk is sound and has room, then start again`;
 }
 
 function urlOf(app: FastifyInstance): string {
