@@ -39,7 +39,7 @@ function checkAnswers(history: History, verifier: Verifier, say: Say): Map<strin
   for (const { commit, attempts } of history.asked) {
     let first: string | null = null;
     for (const { answer, status } of attempts) {
-      if (status === 0) continue;
+      if (status <= 0) continue;
       const code = errorCode(answer);
       if (code === 'internal') say(`a commit was answered 'internal': ${answer}`);
       if (code !== null) continue;

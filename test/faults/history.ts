@@ -7,7 +7,7 @@ export interface Attempt {
   readonly got: number;
   /** which life of the node was asked */
   readonly life: number;
-  /** 0: no answer (connection lost, time-out) */
+  /** HTTP; 0: no answer (connection lost, time-out); −1: half of one */
   readonly status: number;
   /** the JSON text that answers this commit, '' if there is none */
   readonly answer: string;

@@ -1,14 +1,18 @@
 import { crash } from './crash.ts';
+import { damage } from './damage.ts';
+import { diskFull } from './disk-full.ts';
+import { drain } from './drain.ts';
+import { oldLog } from './old-log.ts';
 import { powerCut } from './power-cut.ts';
 import { Random } from './random.ts';
 import { inFolder, type Scenario, Skipped } from './scenario.ts';
 import { Tally } from './tally.ts';
 
-export const SCENARIOS = { crash, 'power-cut': powerCut } as const satisfies Record<string, Scenario>;
+export const SCENARIOS = { crash, 'power-cut': powerCut, 'disk-full': diskFull, damage, 'old-log': oldLog, drain } as const satisfies Record<string, Scenario>;
 export type ScenarioName = keyof typeof SCENARIOS;
 
 /** One dozen, over and over: every twelve runs hold each scenario. */
-const DOZEN: readonly ScenarioName[] = ['crash', 'power-cut'];
+const DOZEN: readonly ScenarioName[] = ['crash', 'power-cut', 'crash', 'damage', 'crash', 'drain', 'crash', 'power-cut', 'crash', 'disk-full', 'old-log', 'crash'];
 
 export interface Report {
   readonly runs: number;

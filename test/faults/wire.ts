@@ -28,21 +28,24 @@ export function sign(by: Identity, draft: CommitDraft): Commit {
 export { commitJson };
 
 export interface Reply {
-  /** HTTP status, 0 when there was no whole answer */
+  /** HTTP status, 0 when there was no answer, −1 when there was half of one */
   readonly status: number;
   readonly text: string;
 }
 
-/** Sends and waits; a lost connection or a time-out is status 0, never an exception. */
+/** Sends and waits; a lost connection or a time-out is status 0 or −1, never an exception. */
 export async function call(url: string, path: string, body?: string | Uint8Array<ArrayBuffer>, headers: Record<string, string> = {}): Promise<Reply> {
+  let status = 0;
   try {
     const answer = await fetch(url + path, {
       ...(body === undefined ? {} : { method: 'POST', body, headers: { 'content-type': 'application/json', ...headers } }),
       signal: AbortSignal.timeout(REQUEST_DEADLINE_MS),
     });
-    return { status: answer.status, text: await answer.text() };
+    status = -1;
+    const text = await answer.text();
+    return { status: answer.status, text };
   } catch {
-    return { status: 0, text: '' };
+    return { status, text: '' };
   }
 }
 
