@@ -21,6 +21,8 @@ const STEPS: Record<string, string[]> = {
   dead: [process.execPath, bin('knip'), '--no-progress', '--no-config-hints'],
   rooms: [
     process.execPath,
+    '--import',
+    './scripts/swc-using.mjs',
     bin('depcruise'),
     '--output-type',
     'err',

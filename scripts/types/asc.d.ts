@@ -8,5 +8,9 @@ interface Output {
 
 export function main(
   argv: readonly string[],
-  options: { stdout?: Output; stderr?: Output; writeFile?(name: string, contents: string | Uint8Array, baseDir: string): void },
+  options: {
+    stdout?: Output;
+    stderr?: Output;
+    writeFile?(name: string, contents: string | Uint8Array, baseDir: string): void;
+  },
 ): Promise<{ error: Error | null }>;
