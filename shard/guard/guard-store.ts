@@ -1,7 +1,7 @@
 import { crc32 } from 'node:zlib';
 import { type Database, open, type RootDatabase } from 'lmdb';
 import { FORMAT_VERSION, type Head } from '../../kernel/kernel.ts';
-import { HEAD_BYTES, readHead, writeHead } from '../log/head-bytes.ts';
+import { HEAD_BYTES, readHead } from '../log/head-bytes.ts';
 import { GuardDamaged } from './guard-errors.ts';
 
 /**
@@ -53,12 +53,6 @@ export function checkWatermark(key: Uint8Array, row: Buffer): Buffer {
 
 export function decodeWatermark(key: Uint8Array, row: Buffer): Head {
   return readHead(checkWatermark(key, row), 0);
-}
-
-export function headBytes(head: Head): Buffer {
-  const bytes = Buffer.alloc(HEAD_BYTES);
-  writeHead(bytes, head, 0);
-  return bytes;
 }
 
 const FORMAT = Buffer.from('format');
