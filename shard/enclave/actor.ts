@@ -15,6 +15,9 @@ import { nameOf } from './name.ts';
 
 /** Batches staged and not yet released (ARCHITECTURE §2). */
 const MAX_IN_FLIGHT = 3;
+/** Commits that are worth a batch beside one that is under way: fewer would pay for signing, a sync and the guard almost
+ *  alone, and they wait no longer for the batch before them than for a sync of their own. */
+const WORTH_A_BATCH = 32;
 /** Commits of one batch (ARCHITECTURE §2). */
 const MAX_BATCH = 512;
 /** Commits that may wait to be staged; more are `overloaded`. Two full pipelines' worth. */
@@ -158,7 +161,7 @@ export class EnclaveActor {
 
   /** Stages what is waiting, as far as batches may be in flight. */
   pump(): void {
-    while (!this.#dropped && !this.#holding && this.#batches.length < MAX_IN_FLIGHT && this.#hasWork()) this.#stage();
+    while (!this.#dropped && !this.#holding && this.#hasRoom() && this.#hasWork()) this.#stage();
   }
 
   /** Ends the actor without a trace: waiting commits are answered with `error`. For eviction and shutdown it is idle. */
@@ -176,6 +179,11 @@ export class EnclaveActor {
     for (const commit of this.#ready.splice(0)) commit.reply(error, body);
     for (const waiter of this.#closing.splice(0)) waiter(error);
     this.#m.onDropped(this);
+  }
+
+  #hasRoom(): boolean {
+    const { length } = this.#batches;
+    return length === 0 || (length < MAX_IN_FLIGHT && this.#ready.length >= WORTH_A_BATCH);
   }
 
   #hasWork(): boolean {
