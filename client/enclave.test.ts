@@ -17,6 +17,7 @@ import type { Enclave } from './enclave.ts';
 import { NodeLied } from './errors.ts';
 import { generateKey, keyFromHex, keyFromSecret } from './keys.ts';
 import { FileHeads } from './node-heads.ts';
+import { checkSnapshot } from './snapshot.ts';
 import type { EncEvent } from './types.ts';
 
 const secp = openSecp256k1();
@@ -197,4 +198,12 @@ test('two receipts for one place are a proof of equivocation', async () => {
     room.submit(two),
     (error: unknown) => error instanceof NodeLied && /equivocation/.test(error.what),
   );
+});
+
+test('whoever reads everything can make a snapshot that checks', async () => {
+  const room = world.room();
+  const checked = checkSnapshot(room.copy(), { enclave: world.enclave, secp });
+  let step = await checked.next();
+  while (!step.done) step = await checked.next();
+  assert.deepEqual([step.value.events, step.value.bundles, step.value.named], [10, 2, true]);
 });

@@ -1,5 +1,6 @@
 import { buildCommit } from './commit.ts';
 import type { Conversation } from './conversation.ts';
+import { copyEnclave } from './copy-enclave.ts';
 import type { EncError } from './errors.ts';
 import type { TreeHead } from './heads.ts';
 import type { Key } from './keys.ts';
@@ -142,6 +143,11 @@ export class Enclave {
   /** Who holds which State and traits, replayed from what this key may read and proved. */
   members(): Promise<Members> {
     return members(this.talk, this.proofs);
+  }
+
+  /** An `.enc` file of the enclave, made of what a reader of everything may pull: no admin token is needed. */
+  copy(signal?: AbortSignal): AsyncGenerator<Uint8Array> {
+    return copyEnclave(this.talk, this.proofs, signal);
   }
 
   /** The whole enclave from genesis; the key must be one that reads everything. */

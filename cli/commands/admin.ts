@@ -1,5 +1,7 @@
+import { Readable } from 'node:stream';
 import { Command } from 'commander';
-import { type CliModules, checkId } from '../context.ts';
+import { EncClient } from '../../client/client.ts';
+import { type CliModules, type Context, checkId } from '../context.ts';
 import { UsageError } from '../failures.ts';
 import { textOf } from '../input.ts';
 import { command, hex32, run } from '../options.ts';
@@ -21,11 +23,12 @@ export function adminCommands(modules: CliModules): Command {
       ),
   );
   group.addCommand(
-    command('recover', "put events that an enclave's log lost back from a copy", ['node', 'admin'])
+    command('recover', "put events that an enclave's log lost back from a copy", ['node', 'key', 'admin'])
       .argument('<enclave>', 'its id')
       .option('--snapshot <file>', 'a snapshot of it')
       .option('--from-url <url>', 'another node that has a copy')
       .option('--from-token <token>', "that node's admin token")
+      .option('--pull', 'ask that node as a reader: --key must be able to read everything, no token is needed')
       .action(
         run(modules, async (context, options, id: string) => {
           const file = options['snapshot'] as string | undefined;
@@ -35,12 +38,7 @@ export function adminCommands(modules: CliModules): Command {
           const client = await context.client();
           let body: ReadableStream<Uint8Array>;
           if (file !== undefined) body = await upload(context, file);
-          else {
-            const { EncClient } = await import('../../client/client.ts');
-            body = await new EncClient(url as string)
-              .admin(options['fromToken'] as string | undefined)
-              .snapshot(checkId(id), context.signal);
-          }
+          else body = await copyFrom(context, url as string, checkId(id), options);
           const answer = await client.admin(context.token).recover(checkId(id), body, { signal: context.signal });
           context.out.result(`${context.out.good('recovered')}  ${id}`, { enclave: id, answer });
         }),
@@ -68,4 +66,18 @@ export function adminCommands(modules: CliModules): Command {
       ),
   );
   return group;
+}
+
+/** A copy of the enclave on another node: its snapshot, or what a reader can pull there. */
+async function copyFrom(
+  context: Context,
+  url: string,
+  id: string,
+  options: Record<string, unknown>,
+): Promise<ReadableStream<Uint8Array>> {
+  const other = new EncClient(url, { secp: await context.secp() });
+  if (options['pull'] !== true)
+    return other.admin(options['fromToken'] as string | undefined).snapshot(id, context.signal);
+  const copy = other.enclave(id, { key: await context.key() }).copy(context.signal);
+  return Readable.toWeb(Readable.from(copy)) as unknown as ReadableStream<Uint8Array>;
 }

@@ -12,13 +12,15 @@ import type { Progress } from '../output.ts';
 /** `enc snapshot` and `enc restore`: enclaves as files, checked on the way, in bounded memory. */
 export function snapshotCommands(modules: CliModules): Command[] {
   return [
-    command('snapshot', 'save an enclave as a file', ['node', 'trust', 'admin'])
+    command('snapshot', 'save an enclave as a file', ['node', 'key', 'trust', 'admin'])
       .argument('<enclave>', 'its id')
       .argument('[file]', 'where to; default: <enclave>.enc')
+      .option('--pull', 'make it from what --key can read, which must be everything; no admin token is needed')
       .action(
         run(modules, async (context, options, id: string, file?: string) => {
           const path = file ?? `${checkId(id)}.enc`;
-          const report = await download(context, id, path, options['sequencer'] as string | undefined);
+          const source = options['pull'] === true ? await pulled(context, id) : await downloaded(context, id);
+          const report = await save(context, id, path, source, options['sequencer'] as string | undefined);
           const { size } = await stat(path);
           context.out.result(
             `${context.out.good('saved')}  ${path}  ${report.events} events, ${report.bundles} bundles, ${size} bytes`,
@@ -41,19 +43,27 @@ export function snapshotCommands(modules: CliModules): Command[] {
   ];
 }
 
-/** Downloads and checks a snapshot; the file appears under its name only when it is whole and good. */
-export async function download(
+async function pulled(context: Context, id: string): Promise<AsyncIterable<Uint8Array>> {
+  return (await context.enclave(id)).copy(context.signal);
+}
+
+async function downloaded(context: Context, id: string): Promise<AsyncIterable<Uint8Array>> {
+  const stream = await (await context.client()).admin(context.token).snapshot(checkId(id), context.signal);
+  return stream as unknown as AsyncIterable<Uint8Array>;
+}
+
+/** Checks a snapshot while it is written; the file appears under its name only when it is whole and good. */
+async function save(
   context: Context,
   id: string,
   path: string,
+  source: AsyncIterable<Uint8Array>,
   sequencer?: string,
 ): Promise<SnapshotReport> {
   const partial = `${path}.partial`;
-  const client = await context.client();
-  const stream = await client.admin(context.token).snapshot(checkId(id), context.signal);
   const bar = context.out.progress('checking', 'events');
   try {
-    const checked = checkSnapshot(stream as unknown as AsyncIterable<Uint8Array>, {
+    const checked = checkSnapshot(source, {
       enclave: id,
       sequencer,
       secp: await context.secp(),
