@@ -14,13 +14,33 @@ const CUTS = 3;
 const RESUME_MS = 10_000;
 const SURVIVALS: readonly Survival[] = ['nothing', 'everything', 'whole writes', 'pages', 'sectors'];
 
-export const powerCut = (context: RunContext): Promise<string[]> => cutPower(context, { sync: true });
+export interface Recorded {
+  readonly recording: Recording;
+  readonly history: History;
+  /** where it ran */
+  readonly data: string;
+}
 
 /**
  * Records a node under load, down to its writes and syncs, and cuts the power at random moments of the recording: each
  * time a node is started on what may be left, and must still have all that had been sent by then.
  */
-export async function cutPower({ random, tally, folder }: RunContext, options: { sync: boolean }): Promise<string[]> {
+export async function powerCut(context: RunContext): Promise<string[]> {
+  const { random, tally } = context;
+  const recorded = await record(context, { sync: true });
+  const { recording } = recorded;
+  const violations = sameAsReal(recorded);
+  for (let i = 0; i < CUTS; i++) {
+    // Half of the cuts come right behind an answer, where the most is at stake.
+    const moments = recording.sentAt;
+    const end = random.chance(0.5) ? random.pick(moments) : random.int(moments[0] ?? 0, recording.entries.length);
+    violations.push(...(await cutAt(recorded, { end, survival: random.pick(SURVIVALS) }, random, tally)));
+  }
+  return violations;
+}
+
+/** One node under load, without `sync` one whose syncs do nothing. */
+export async function record({ random, folder }: RunContext, options: { sync: boolean }): Promise<Recorded> {
   const data = join(folder, 'data');
   const { env, file } = recorder(folder, data, options);
   const address = new Address();
@@ -33,26 +53,27 @@ export async function cutPower({ random, tally, folder }: RunContext, options: {
   } finally {
     await node.kill();
   }
-  const recording = new Recording(file, data);
-  const violations = options.sync ? sameAsReal(recording, data) : [];
-  const moments = recording.sentAt;
-  for (let i = 0; i < CUTS; i++) {
-    // Half of the cuts come right behind an answer, where the most is at stake.
-    const end = random.chance(0.5) ? random.pick(moments) : random.int(moments[0] ?? 0, recording.entries.length);
-    const survival = random.pick(SURVIVALS);
-    const found = await inFolder(async (place) => {
-      const rebuilt = join(place, 'data');
-      writeFolder(rebuilt, recording.rebuild(end, survival, random));
-      return afterCut(rebuilt, knownBefore(workload.history, recording.sentBefore(end)), random, tally);
-    });
-    tally.add('power cut');
-    violations.push(...found.map((violation) => `power cut at ${end} of ${recording.entries.length}, ${survival} of the unsynced kept: ${violation}`));
-  }
-  return violations;
+  return { recording: new Recording(file, data), history: workload.history, data };
+}
+
+/** Cuts the power once; `unsynced`: see Recording.rebuild; `resumeMs`: in which commits must be answered afterwards. */
+export async function cutAt(
+  { recording, history }: Recorded,
+  { end, survival, unsynced, resumeMs = RESUME_MS }: { end: number; survival: Survival; unsynced?: RegExp; resumeMs?: number },
+  random: Random,
+  tally: Tally,
+): Promise<string[]> {
+  const found = await inFolder(async (place) => {
+    const rebuilt = join(place, 'data');
+    writeFolder(rebuilt, recording.rebuild(end, survival, random, unsynced));
+    return afterCut(rebuilt, knownBefore(history, recording.sentBefore(end)), random, tally, resumeMs);
+  });
+  tally.add('power cut');
+  return found.map((violation) => `power cut at ${end} of ${recording.entries.length}, of the unsynced survives ${survival}: ${violation}`);
 }
 
 /** Everything that was recorded, put together, is what is there: else the recorder has missed something. */
-function sameAsReal(recording: Recording, data: string): string[] {
+function sameAsReal({ recording, data }: Recorded): string[] {
   const found: string[] = [];
   for (const [path, bytes] of recording.rebuild(recording.entries.length, 'everything', null as never)) {
     if (path.startsWith('tmp/')) continue;
@@ -83,13 +104,13 @@ function knownBefore(history: History, sent: string): History {
 }
 
 /** Starts a node on what the power cut left: it serves all that was known, and goes on. */
-async function afterCut(data: string, known: History, random: Random, tally: Tally): Promise<string[]> {
+async function afterCut(data: string, known: History, random: Random, tally: Tally, resumeMs: number): Promise<string[]> {
   let node: NodeProcess | null = null;
   try {
     node = await NodeProcess.start({ data });
     const address = new Address();
     address.up(node.url);
-    const workload = new Workload(address, random, known, RESUME_MS);
+    const workload = new Workload(address, random, known, resumeMs);
     for (const enclave of workload.enclaves) await workload.ask([workload.note(enclave)]);
     return (await judge(node.url, known, random, tally)).violations;
   } catch (error) {

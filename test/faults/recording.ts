@@ -56,16 +56,19 @@ export class Recording {
   /**
    * The folder as a power cut before entry `end` may have left it: what was synced, and of the rest what `survival` and
    * chance say. Names follow the order of a journal: a sync of a folder, or of a file itself, keeps all names made
-   * before it (ext4, XFS and Btrfs do so); of later ones a prefix survives.
+   * before it (ext4, XFS and Btrfs do so); of later ones a prefix survives. `unsynced`: files whose syncs don't count,
+   * to show that they matter.
    */
-  rebuild(end: number, survival: Survival, random: Random): Map<string, Buffer> {
+  rebuild(end: number, survival: Survival, random: Random, unsynced?: RegExp): Map<string, Buffer> {
     const entries = this.entries.slice(0, end);
     const began = new Map<bigint, number>();
     const synced = new Map<bigint, number>();
     let namesKept = 0;
+    const lost = new Set(entries.flatMap((entry) => (entry.kind === 'name' && unsynced?.test(entry.path) ? [entry.inode] : [])));
     for (const [i, entry] of entries.entries()) {
       if (entry.kind === 'sync begin') began.set(entry.sync, i);
       if (entry.kind !== 'sync end') continue;
+      if (lost.has(entry.inode)) continue;
       const from = began.get(entry.sync) ?? 0;
       synced.set(entry.inode, Math.max(from, synced.get(entry.inode) ?? 0));
       namesKept = Math.max(namesKept, from);
@@ -80,7 +83,7 @@ export class Recording {
         const kept = i < (synced.get(entry.inode) ?? -1);
         if (entry.kind === 'truncate') {
           if (kept || survival === 'everything' || (survival !== 'nothing' && random.chance(0.5))) content.truncate(entry.size);
-        } else if (kept || entry.durable || survival === 'everything') content.write(entry.offset, entry.bytes);
+        } else if (kept || (entry.durable && !lost.has(entry.inode)) || survival === 'everything') content.write(entry.offset, entry.bytes);
         else if (survival !== 'nothing') content.writeSome(entry.offset, entry.bytes, GRAIN[survival], random);
       } else if (i < nameEnd) {
         if (entry.kind === 'name' && !entry.folder && names.get(entry.path) !== entry.inode) names.set(entry.path, entry.inode);

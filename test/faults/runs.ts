@@ -29,20 +29,23 @@ export interface RunAllOptions {
   readonly print: (line: string) => void;
 }
 
-/** Runs seeded scenarios one after the other. A violation names its run: `--scenario X --seed S/i` is that run alone. */
+/** Runs at a time: a run waits as often as it works. */
+const AT_ONCE = 2;
+
+/** Runs seeded scenarios. A violation names its run: `--runs 1 --scenario X --seed S/i` is that run alone. */
 export async function runAll({ runs, seed, scenario, print }: RunAllOptions): Promise<Report> {
   const tally = new Tally();
   const violations: string[] = [];
   const skipped: string[] = [];
-  for (let i = 0; i < runs; i++) {
+  let next = 0;
+  const one = async (i: number): Promise<void> => {
     const name = scenario ?? (DOZEN[i % DOZEN.length] as ScenarioName);
     const own = runs === 1 ? seed : `${seed}/${i}`;
     const started = performance.now();
-    const context = { random: new Random(own), tally };
+    let found: string[] = [];
     let result = 'ok';
     try {
-      const found = await inFolder((folder) => SCENARIOS[name]({ ...context, folder }));
-      violations.push(...found.map((violation) => `${name} ${own}: ${violation}`));
+      found = await inFolder((folder) => SCENARIOS[name]({ random: new Random(own), tally, folder }));
       if (found.length > 0) result = `${found.length} violations`;
       tally.add(`runs of ${name}`);
     } catch (error) {
@@ -50,8 +53,13 @@ export async function runAll({ runs, seed, scenario, print }: RunAllOptions): Pr
       skipped.push(`${name}: ${error.message}`);
       result = `skipped: ${error.message}`;
     }
+    violations.push(...found.map((violation) => `${name} ${own}: ${violation}`));
     print(`run ${i + 1}/${runs} ${name} --seed ${own}: ${result} (${((performance.now() - started) / 1000).toFixed(1)} s)`);
-    for (const violation of violations.filter((one) => one.startsWith(`${name} ${own}: `))) print(`  ${violation}`);
-  }
+    for (const violation of found) print(`  ${violation}`);
+  };
+  const worker = async (): Promise<void> => {
+    while (next < runs) await one(next++);
+  };
+  await Promise.all(Array.from({ length: Math.min(AT_ONCE, runs) }, worker));
   return { runs, seed, violations, skipped, tally };
 }
