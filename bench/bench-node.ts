@@ -1,14 +1,17 @@
 import { type ChildProcess, spawn } from 'node:child_process';
+import { once } from 'node:events';
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { once } from 'node:events';
+import type { Readable } from 'node:stream';
 
 export interface BenchNode {
   readonly url: string;
   readonly operatorUrl: string;
   readonly pid: number;
   readonly data: string;
+  /** what the process writes to file descriptor 3 (heap-probe.ts) */
+  readonly probe: Readable;
   /** SIGTERM and wait; the data folder stays for the next start unless `remove`. */
   stop(remove?: boolean): Promise<void>;
 }
@@ -17,16 +20,25 @@ const ENTRY = new URL('../shard/main.ts', import.meta.url).pathname;
 const START_MS = 20_000;
 
 /** Runs the node as a process of its own on free ports, with a data folder in the temporary directory. */
-export async function startNode(env: Readonly<Record<string, string>> = {}, data = mkdtempSync(join(tmpdir(), 'enc-bench-')), nodeArgs: readonly string[] = []): Promise<BenchNode> {
+export async function startNode(
+  env: Readonly<Record<string, string>> = {},
+  data = mkdtempSync(join(tmpdir(), 'enc-bench-')),
+  nodeArgs: readonly string[] = [],
+): Promise<BenchNode> {
   const child = spawn(process.execPath, [...nodeArgs, ENTRY, '--port', '0', '--data', data], {
-    env: { ...process.env, ENC_LOG_LEVEL: 'warn', ...env }, stdio: ['ignore', 'pipe', 'inherit'],
+    env: { ...process.env, ENC_LOG_LEVEL: 'warn', ...env },
+    stdio: ['ignore', 'pipe', 'inherit', 'pipe'],
   });
   const out = await firstLines(child);
   const url = /listening on (\S+)/.exec(out)?.[1];
   const operatorUrl = /operator port on (\S+)/.exec(out)?.[1] ?? '';
   if (!url || child.pid === undefined) throw new Error(`the node did not start: ${out}`);
   return {
-    url, operatorUrl, pid: child.pid, data,
+    url,
+    operatorUrl,
+    pid: child.pid,
+    data,
+    probe: child.stdio[3] as Readable,
     async stop(remove = true) {
       if (child.exitCode === null) {
         child.kill('SIGTERM');

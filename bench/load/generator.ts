@@ -6,13 +6,16 @@ export interface LoadJob {
   readonly url: string;
   readonly method: 'GET' | 'POST';
   readonly path: string;
-  /** file of bodies, one a line; null: no body, `count` requests */
+  /** file of bodies, one a line; null: no body */
   readonly bodies: string | null;
+  /** requests, going round the bodies; 0: each body once */
   readonly count: number;
+  /** ends the load after so long even if `count` is not reached; 0: no limit */
+  readonly maxSeconds: number;
   readonly connections: number;
   /** requests per second, open loop; 0: closed loop, each connection as fast as it is answered */
   readonly rate: number;
-  /** counts this many answers as good when the body contains it that often; '' counts each 2xx as one */
+  /** counts this many answers as good when the body contains it that often; '' counts each 200 as one */
   readonly good: string;
 }
 
@@ -26,8 +29,11 @@ export interface LoadResult {
   readonly firstBad: string;
 }
 
+/** The pace of an open loop, ms: a busy wait would take the node's CPU. What it is late by counts as latency. */
+const TICK_MS = 1;
+
 process.once('message', (job: LoadJob) => {
-  run(job).then(
+  new Load(job).run().then(
     (result) => void process.send?.(result, undefined, undefined, () => process.disconnect?.()),
     (error: unknown) => {
       process.stderr.write(`${String(error)}\n`);
@@ -36,65 +42,92 @@ process.once('message', (job: LoadJob) => {
   );
 });
 
-function run(job: LoadJob): Promise<LoadResult> {
-  const { hostname, port, host } = new URL(job.url);
-  const requests = job.bodies === null
-    ? [HttpLane.request(job.method, job.path, host, '')]
-    : readFileSync(job.bodies, 'utf8').trimEnd().split('\n').map((body) => HttpLane.request(job.method, job.path, host, body));
-  const total = job.bodies === null ? job.count : requests.length;
-  const lanes = Array.from({ length: job.connections }, () => new HttpLane(hostname, Number(port)));
-  const latencies = new Float64Array(total);
-  let next = 0;
-  let done = 0;
-  let good = 0;
-  let bad = 0;
-  let firstBad = '';
-  const cpu = process.cpuUsage();
-  const start = performance.now();
-  return new Promise((resolve) => {
-    const judge = (answer: { status: number; body: Buffer } | null): void => {
-      const found = answer === null ? 0 : answer.status === 200 ? occurrences(answer.body, job.good) : 0;
-      good += found;
-      if (found === 0) {
-        bad++;
-        firstBad ||= answer === null ? 'connection lost' : answer.body.toString('utf8').slice(0, 300);
-      }
-    };
-    const finish = (): void => {
-      const seconds = (performance.now() - start) / 1000;
-      for (const lane of lanes) lane.close();
-      const used = process.cpuUsage(cpu);
-      resolve({ good, bad, seconds, latencies: [...latencies.subarray(0, done).sort()], cpuSeconds: (used.user + used.system) / 1e6, firstBad });
-    };
-    const free: HttpLane[] = [];
-    const fire = (lane: HttpLane, since: number): void => {
-      const request = requests[next % requests.length] as Buffer;
-      next++;
-      lane.send(request, (answer) => {
-        latencies[done++] = performance.now() - since;
-        judge(answer);
-        if (done === total) return finish();
-        if (answer === null) return;
-        if (job.rate === 0) {
-          if (next < total) fire(lane, performance.now());
-        } else free.push(lane);
-      });
-    };
-    if (job.rate === 0) {
-      for (const lane of lanes) if (next < total) fire(lane, performance.now());
-      return;
+class Load {
+  readonly #job: LoadJob;
+  readonly #requests: Buffer[];
+  readonly #total: number;
+  readonly #lanes: HttpLane[];
+  readonly #free: HttpLane[] = [];
+  readonly #latencies: Float64Array;
+  readonly #cpu = process.cpuUsage();
+  readonly #start = performance.now();
+  readonly #finished = Promise.withResolvers<void>();
+  #next = 0;
+  #last: number;
+  #done = 0;
+  #good = 0;
+  #bad = 0;
+  #firstBad = '';
+
+  constructor(job: LoadJob) {
+    this.#job = job;
+    const { hostname, port, host } = new URL(job.url);
+    const bodies = job.bodies === null ? [''] : readFileSync(job.bodies, 'utf8').trimEnd().split('\n');
+    this.#requests = bodies.map((body) => HttpLane.request(job.method, job.path, host, body));
+    this.#total = job.count || this.#requests.length;
+    this.#last = this.#total;
+    this.#lanes = Array.from({ length: job.connections }, () => new HttpLane(hostname, Number(port)));
+    this.#latencies = new Float64Array(this.#total);
+  }
+
+  async run(): Promise<LoadResult> {
+    if (this.#job.maxSeconds > 0) setTimeout(() => this.#stop(), this.#job.maxSeconds * 1000).unref();
+    if (this.#job.rate === 0) for (const lane of this.#lanes) this.#fire(lane, performance.now());
+    else {
+      this.#free.push(...this.#lanes);
+      this.#pace();
     }
-    free.push(...lanes);
-    const pace = (): void => {
-      while (next < total && free.length > 0) {
-        const intended = start + (next / job.rate) * 1000;
-        if (intended > performance.now()) break;
-        fire(free.pop() as HttpLane, intended);
-      }
-      if (next < total) setImmediate(pace);
+    await this.#finished.promise;
+    const seconds = (performance.now() - this.#start) / 1000;
+    for (const lane of this.#lanes) lane.close();
+    const used = process.cpuUsage(this.#cpu);
+    return {
+      good: this.#good,
+      bad: this.#bad,
+      seconds,
+      latencies: [...this.#latencies.subarray(0, this.#done).sort()],
+      cpuSeconds: (used.user + used.system) / 1e6,
+      firstBad: this.#firstBad,
     };
-    pace();
-  });
+  }
+
+  #stop(): void {
+    this.#last = this.#next;
+    if (this.#done >= this.#last) this.#finished.resolve();
+  }
+
+  #fire(lane: HttpLane, since: number): void {
+    if (this.#next >= this.#last) return;
+    const request = this.#requests[this.#next % this.#requests.length] as Buffer;
+    this.#next++;
+    lane.send(request, (answer) => {
+      this.#latencies[this.#done++] = performance.now() - since;
+      this.#judge(answer);
+      if (this.#done >= this.#last) return this.#finished.resolve();
+      if (answer === null) throw new Error('the node closed a connection');
+      if (this.#job.rate === 0) this.#fire(lane, performance.now());
+      else this.#free.push(lane);
+    });
+  }
+
+  /** Sends what is due. A request that finds no free connection waits, and its wait counts. */
+  #pace(): void {
+    const { rate } = this.#job;
+    while (this.#next < this.#last && this.#free.length > 0) {
+      const intended = this.#start + (this.#next / rate) * 1000;
+      if (intended > performance.now()) break;
+      this.#fire(this.#free.pop() as HttpLane, intended);
+    }
+    if (this.#next < this.#last) setTimeout(() => this.#pace(), TICK_MS);
+  }
+
+  #judge(answer: { status: number; body: Buffer } | null): void {
+    const found = answer?.status === 200 ? occurrences(answer.body, this.#job.good) : 0;
+    this.#good += found;
+    if (found > 0) return;
+    this.#bad++;
+    this.#firstBad ||= answer === null ? 'connection lost' : answer.body.toString('utf8').slice(0, 300);
+  }
 }
 
 function occurrences(body: Buffer, text: string): number {

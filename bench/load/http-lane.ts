@@ -1,13 +1,18 @@
 import { connect, type Socket } from 'node:net';
+import { chunkedEnd } from './chunked.ts';
 
 export interface Answer {
   readonly status: number;
+  /** with chunk sizes, if the answer came in chunks */
   readonly body: Buffer;
 }
 
+/** `total` of an answer whose end only its last chunk tells. */
+const CHUNKED = -2;
+
 /**
  * One keep-alive connection with one request under way, on a bare socket: the generator must cost little beside the
- * node that it measures. Understands what the node sends: content-length, no trailers.
+ * node that it measures. Understands what the node sends: content-length or chunks, no trailers.
  */
 export class HttpLane {
   readonly #socket: Socket;
@@ -16,6 +21,7 @@ export class HttpLane {
   #size = 0;
   #total = -1;
   #bodyAt = 0;
+  #chunkAt = 0;
   #status = 0;
 
   constructor(host: string, port: number) {
@@ -27,7 +33,10 @@ export class HttpLane {
 
   static request(method: string, path: string, host: string, body: string): Buffer {
     const head = `${method} ${path} HTTP/1.1\r\nhost: ${host}\r\n`;
-    const rest = body === '' ? '\r\n' : `content-type: application/json\r\ncontent-length: ${Buffer.byteLength(body)}\r\n\r\n${body}`;
+    const rest =
+      body === ''
+        ? '\r\n'
+        : `content-type: application/json\r\ncontent-length: ${Buffer.byteLength(body)}\r\n\r\n${body}`;
     return Buffer.from(head + rest);
   }
 
@@ -45,10 +54,10 @@ export class HttpLane {
   #take(chunk: Buffer): void {
     this.#chunks.push(chunk);
     this.#size += chunk.length;
-    if (this.#total < 0 && !this.#head()) return;
+    if (this.#total === -1 && !this.#head()) return;
+    if (this.#total === CHUNKED && !this.#lastChunk()) return;
     if (this.#size < this.#total) return;
-    const all = this.#chunks.length === 1 ? (this.#chunks[0] as Buffer) : Buffer.concat(this.#chunks);
-    const answer = { status: this.#status, body: all.subarray(this.#bodyAt, this.#total) };
+    const answer = { status: this.#status, body: this.#all().subarray(this.#bodyAt, this.#total) };
     this.#chunks = [];
     this.#size = 0;
     this.#total = -1;
@@ -57,18 +66,31 @@ export class HttpLane {
     done?.(answer);
   }
 
-  #head(): boolean {
+  #all(): Buffer {
     if (this.#chunks.length > 1) this.#chunks = [Buffer.concat(this.#chunks)];
-    const all = this.#chunks[0] as Buffer;
+    return this.#chunks[0] as Buffer;
+  }
+
+  #head(): boolean {
+    const all = this.#all();
     const end = all.indexOf('\r\n\r\n');
     if (end < 0) return false;
     const head = all.toString('latin1', 0, end);
     this.#status = Number(head.slice(9, 12));
-    const length = /content-length: (\d+)/i.exec(head);
-    if (!length) throw new Error('an answer without content-length');
     this.#bodyAt = end + 4;
-    this.#total = this.#bodyAt + Number(length[1]);
+    this.#chunkAt = this.#bodyAt;
+    const length = /content-length: (\d+)/i.exec(head);
+    if (length) this.#total = this.#bodyAt + Number(length[1]);
+    else if (/transfer-encoding: chunked/i.test(head)) this.#total = CHUNKED;
+    else throw new Error('an answer of unknown length');
     return true;
+  }
+
+  #lastChunk(): boolean {
+    const { at, ended } = chunkedEnd(this.#all(), this.#chunkAt);
+    this.#chunkAt = at;
+    if (ended) this.#total = at;
+    return ended;
   }
 
   #end(): void {

@@ -7,19 +7,28 @@ import type { LoadJob, LoadResult } from './generator.ts';
 const GENERATOR = new URL('generator.ts', import.meta.url).pathname;
 const DEADLINE_MS = 15 * 60_000;
 
-/** Runs one load in a process of its own, so that its CPU is apart from the node's. */
-export async function runLoad(job: Omit<LoadJob, 'bodies' | 'count'> & { bodies?: readonly string[]; count?: number }): Promise<LoadResult> {
+/** `bodies` or `count` or both (then it goes round the bodies). */
+export interface Load extends Omit<LoadJob, 'bodies' | 'count' | 'maxSeconds'> {
+  readonly bodies?: readonly string[];
+  readonly count?: number;
+  readonly maxSeconds?: number;
+}
+
+/** Runs one load in a process of its own, so that its CPU is apart from the node's. Throws if an answer was no good. */
+export async function runLoad(load: Load): Promise<LoadResult> {
   const folder = mkdtempSync(join(tmpdir(), 'enc-load-'));
-  const file = job.bodies ? join(folder, 'bodies') : null;
-  if (file && job.bodies) writeFileSync(file, job.bodies.join('\n'));
+  const file = load.bodies ? join(folder, 'bodies') : null;
+  if (file && load.bodies) writeFileSync(file, load.bodies.join('\n'));
   const child = fork(GENERATOR, { stdio: ['ignore', 'inherit', 'inherit', 'ipc'] });
   const timer = setTimeout(() => child.kill('SIGKILL'), DEADLINE_MS);
   try {
-    return await new Promise<LoadResult>((resolve, reject) => {
-      child.once('message', (result) => resolve(result as LoadResult));
+    const result = await new Promise<LoadResult>((resolve, reject) => {
+      child.once('message', (message) => resolve(message as LoadResult));
       child.once('exit', (code) => reject(new Error(`the load generator ended with ${code}`)));
-      child.send({ ...job, bodies: file, count: job.count ?? 0 });
+      child.send({ ...load, bodies: file, count: load.count ?? 0, maxSeconds: load.maxSeconds ?? 0 } satisfies LoadJob);
     });
+    if (result.bad > 0) throw new Error(`${result.bad} requests were not answered well: ${result.firstBad}`);
+    return result;
   } finally {
     clearTimeout(timer);
     rmSync(folder, { recursive: true, force: true });
@@ -27,4 +36,5 @@ export async function runLoad(job: Omit<LoadJob, 'bodies' | 'count'> & { bodies?
 }
 
 /** The value below which the share `q` of sorted values lies. */
-export const quantile = (sorted: readonly number[], q: number): number => sorted[Math.min(sorted.length - 1, Math.floor(sorted.length * q))] ?? Number.NaN;
+export const quantile = (sorted: readonly number[], q: number): number =>
+  sorted[Math.min(sorted.length - 1, Math.floor(sorted.length * q))] ?? Number.NaN;
