@@ -12,7 +12,7 @@ import { writeCbor } from './json-write';
 import * as L from './layout';
 import { Buf, copy32, same, same32 } from './memory';
 import { result } from './seal';
-import { sealEvent, sealHead } from './sealed';
+import { nameEvent, nameRest, sealEvent, sealHead } from './sealed';
 import { sha256 } from './sha256';
 import { eventHash, isComplete, recordAccepted } from './stage';
 import {
@@ -88,7 +88,9 @@ function foldEvent(time: i64, sequencer: usize, seqSig: usize, headSig: usize): 
   const record = putRecord(State.seq + 1, time, hash);
   memory.copy(record + L.R_SEQ_SIG, seqSig, 64);
   recordAccepted(time);
-  sealEvent(record, hash);
+  nameEvent(record, hash);
+  nameRest();
+  sealEvent(record);
   if (!State.seq) {
     const genesis = putGenesis(time);
     memory.copy(genesis + L.C_SIG, headSig, 64);

@@ -4,7 +4,7 @@ import { IN } from './input';
 import * as L from './layout';
 import { Buf, copy32 } from './memory';
 import { putReceipt, RECEIPT_ROOM } from './render';
-import { CHAIN, Sealed, sealEvent, sealHead } from './sealed';
+import { CHAIN, nameEvent, nameRest, Sealed, sealEvent, sealHead } from './sealed';
 import { ENCLAVE } from './state';
 
 /** Answer space is given back when a batch needed more. */
@@ -30,15 +30,18 @@ export function seal(): usize {
   const records = skeletonOf(region);
   let hash = hashesOf(region).ptr;
   let signature = signatures;
-  for (let record = records.ptr; record < records.ptr + records.len; record += load<u32>(record)) {
-    if (load<u8>(record, L.R_KIND) != L.KIND_EVENT) {
-      if (!sealHead(record, true)) return 1;
-      continue;
-    }
+  const end = records.ptr + records.len;
+  for (let record = records.ptr; record < end; record += load<u32>(record)) {
+    if (load<u8>(record, L.R_KIND) != L.KIND_EVENT) continue;
     if (!isSigned(record)) memory.copy(record + L.R_SEQ_SIG, signature, 64);
-    sealEvent(record, hash);
+    nameEvent(record, hash);
     hash += 32;
     signature += 64;
+  }
+  nameRest();
+  for (let record = records.ptr; record < end; record += load<u32>(record)) {
+    if (load<u8>(record, L.R_KIND) == L.KIND_EVENT) sealEvent(record);
+    else if (!sealHead(record, true)) return 1;
   }
   return result(region);
 }
