@@ -36,7 +36,9 @@ function stopOnSignal(shard: RunningShard, logger: pino.Logger): void {
     shard.stop().then(
       () => process.exit(0),
       (error: unknown) => {
-        process.stderr.write(`enc-node: did not stop cleanly: ${error instanceof Error ? error.message : String(error)}\n`);
+        process.stderr.write(
+          `enc-node: did not stop cleanly: ${error instanceof Error ? error.message : String(error)}\n`,
+        );
         process.exit(1);
       },
     );
@@ -47,8 +49,10 @@ function stopOnSignal(shard: RunningShard, logger: pino.Logger): void {
 
 /** What to do about it, for the faults that happen to everybody. */
 function sentence(error: unknown): string {
-  const { code, message } = error instanceof Error ? (error as NodeJS.ErrnoException) : { code: undefined, message: String(error) };
-  if (code === 'EADDRINUSE') return `${message}: stop what listens there, or set ENC_PORT (--port) and ENC_OPS_PORT to free ports`;
+  const { code, message } =
+    error instanceof Error ? (error as NodeJS.ErrnoException) : { code: undefined, message: String(error) };
+  if (code === 'EADDRINUSE')
+    return `${message}: stop what listens there, or set ENC_PORT (--port) and ENC_OPS_PORT to free ports`;
   if (code === 'EACCES') return `${message}: give this user access, or set another place or port`;
   return message;
 }

@@ -20,16 +20,28 @@ export type ShardMetrics = ReturnType<typeof createShardMetrics>;
 export function createShardMetrics(register: Registry, gauges: ShardGauges) {
   const registers = [register];
   collectDefaultMetrics({ register, eventLoopMonitoringPrecision: 10 });
-  const histogram = (name: string, help: string, buckets: number[]) => new Histogram({ name, help, buckets, registers });
+  const histogram = (name: string, help: string, buckets: number[]) =>
+    new Histogram({ name, help, buckets, registers });
   const counter = (name: string, help: string) => new Counter({ name, help, registers });
   const gauge = (name: string, help: string, read: () => number) =>
-    new Gauge({ name, help, registers, collect() { this.set(read()); } });
+    new Gauge({
+      name,
+      help,
+      registers,
+      collect() {
+        this.set(read());
+      },
+    });
   gauge('enc_active_enclaves', 'enclaves in memory', gauges.activeEnclaves);
   gauge('enc_kernel_memory_bytes', 'memory of the kernels of active enclaves', gauges.kernelBytes);
   gauge('enc_pending_bytes', 'inspected commits under way', gauges.pendingBytes);
   gauge('enc_crypto_pending_jobs', 'signatures waiting for or in the crypto pool', gauges.cryptoPending);
-  new Gauge({ name: 'enc_build_info', help: 'always 1; what runs here', labelNames: ['version', 'wasm', 'secp256k1'], registers })
-    .set({ version: gauges.version, wasm: gauges.wasm, secp256k1: gauges.backend }, 1);
+  new Gauge({
+    name: 'enc_build_info',
+    help: 'always 1; what runs here',
+    labelNames: ['version', 'wasm', 'secp256k1'],
+    registers,
+  }).set({ version: gauges.version, wasm: gauges.wasm, secp256k1: gauges.backend }, 1);
   return {
     batchSize: histogram('enc_batch_size_events', 'events of an appended batch', BATCH),
     appendSeconds: histogram('enc_append_seconds', 'stage of a batch until it is durable in the log', LATENCY),
@@ -43,9 +55,22 @@ export function createShardMetrics(register: Registry, gauges: ShardGauges) {
     openFailures: counter('enc_open_failures_total', 'enclaves that could not be opened'),
     regressed: counter('enc_regressed_opens_total', 'attempts to open an enclave whose log lost released events'),
     checkpointFailures: counter('enc_checkpoint_failures_total', 'checkpoints that were not written'),
-    clockSkew: counter('enc_clock_skew_alarms_total', 'enclaves opened whose head is ahead of this clock by more than the alarm'),
-    appendFailures: new Counter({ name: 'enc_append_failures_total', help: 'appends that were not acknowledged', labelNames: ['result'], registers }),
-    guardFailures: new Counter({ name: 'enc_guard_failures_total', help: 'watermarks that were not moved', labelNames: ['result'], registers }),
+    clockSkew: counter(
+      'enc_clock_skew_alarms_total',
+      'enclaves opened whose head is ahead of this clock by more than the alarm',
+    ),
+    appendFailures: new Counter({
+      name: 'enc_append_failures_total',
+      help: 'appends that were not acknowledged',
+      labelNames: ['result'],
+      registers,
+    }),
+    guardFailures: new Counter({
+      name: 'enc_guard_failures_total',
+      help: 'watermarks that were not moved',
+      labelNames: ['result'],
+      registers,
+    }),
     answers: new Counter({ name: 'enc_errors_total', help: 'error answers by code', labelNames: ['code'], registers }),
   };
 }

@@ -1,11 +1,11 @@
 import { randomBytes } from 'node:crypto';
 import { existsSync, mkdirSync, rmSync } from 'node:fs';
-import { join } from 'node:path';
 import type { AddressInfo } from 'node:net';
+import { join } from 'node:path';
 import type { FastifyInstance } from 'fastify';
 import type { Logger } from 'pino';
 import { Registry } from 'prom-client';
-import { STAGE_FULL, type Kernel, type KernelHost } from '../kernel/kernel.ts';
+import { type Kernel, type KernelHost, STAGE_FULL } from '../kernel/kernel.ts';
 import { createWasmInspector } from '../kernel/wasm-inspector.ts';
 import { createWasmKernel } from '../kernel/wasm-kernel.ts';
 import { loadWasmModule, wasmSha256 } from '../kernel/wasm-module.ts';
@@ -27,9 +27,9 @@ import { Snapshots } from './enclave/snapshot.ts';
 import { adoptGuard, checkGuard } from './guard/adopt.ts';
 import { openFileGuard } from './guard/file-guard.ts';
 import type { ReleaseGuard } from './guard/release-guard.ts';
+import { checkLmdbFile } from './lmdb-file.ts';
 import { openEmbeddedLog } from './log/embedded/index.ts';
 import type { EnclaveLog } from './log/enclave-log.ts';
-import { checkLmdbFile } from './lmdb-file.ts';
 import { createShardMetrics } from './metrics.ts';
 import { openAdminToken } from './signer/admin-token.ts';
 import { openSigner } from './signer/signer.ts';
@@ -64,7 +64,12 @@ const DRAIN_MS = 10_000;
 const CLOSE_IDLE_EVERY_MS = 20;
 
 /** Opens the stores of a data folder and serves it: the single node (ARCHITECTURE §1). */
-export async function startShard(config: Config, adminSecret: string | null, hooks: ShardHooks, overrides: ShardOverrides = {}): Promise<RunningShard> {
+export async function startShard(
+  config: Config,
+  adminSecret: string | null,
+  hooks: ShardHooks,
+  overrides: ShardOverrides = {},
+): Promise<RunningShard> {
   const { logger } = hooks;
   const now = hooks.now ?? Date.now;
   const warn = (fields: object, message: string): void => logger.warn(fields, message);
@@ -77,7 +82,8 @@ export async function startShard(config: Config, adminSecret: string | null, hoo
   const advice = secp256k1Advice(secp.name);
   if (advice) logger.warn(advice);
   const pool = openCryptoPool({
-    backend: secp.name, ...(config.crypto.workers === null ? {} : { workers: config.crypto.workers }),
+    backend: secp.name,
+    ...(config.crypto.workers === null ? {} : { workers: config.crypto.workers }),
     onWorkerDeath: (reason) => logger.error({ reason }, 'a crypto worker died and was replaced'),
   });
   checkLmdbFile(join(folders.keys, 'enclaves'), 'keys/');
@@ -92,7 +98,8 @@ export async function startShard(config: Config, adminSecret: string | null, hoo
   });
   const guard = overrides.guard?.(ownGuard) ?? ownGuard;
   const ownLog = await openEmbeddedLog({
-    folder: folders.log, checkpointKey: signer.checkpointKey(),
+    folder: folders.log,
+    checkpointKey: signer.checkpointKey(),
     onFatal: (reason) => hooks.onFatal(broken('log', folders.log, reason)),
     onFailure: (reason) => logger.error({ reason }, 'the log could not be written; nothing was acknowledged'),
   });
@@ -114,35 +121,62 @@ export async function startShard(config: Config, adminSecret: string | null, hoo
     kernelBytes: () => enclaves?.memory ?? 0,
     pendingBytes: () => intake?.pendingBytes ?? 0,
     cryptoPending: () => pool.pending,
-    backend: secp.name, version: hooks.version, wasm: await wasmSha256(),
+    backend: secp.name,
+    version: hooks.version,
+    wasm: await wasmSha256(),
   });
   const { create } = config.admission;
   const creation = typeof create === 'string' ? create : readCreators(create.file);
-  const admission = new Admission({ ...config.admission, create: creation }, { enclavesOf: (creator) => signer.enclavesOf(creator), now: () => performance.now() });
+  const admission = new Admission(
+    { ...config.admission, create: creation },
+    { enclavesOf: (creator) => signer.enclavesOf(creator), now: () => performance.now() },
+  );
   const shared = {
-    log, guard, pool, secp, signer, metrics, newKernel, now, warn, inspector,
-    sessions: new SessionCache(), owner: randomBytes(16), expWindow: config.enclaves.expWindow,
+    log,
+    guard,
+    pool,
+    secp,
+    signer,
+    metrics,
+    newKernel,
+    now,
+    warn,
+    inspector,
+    sessions: new SessionCache(),
+    owner: randomBytes(16),
+    expWindow: config.enclaves.expWindow,
     receipt: async (key: { enclave: Uint8Array; lane: number }, seq: number) => {
       const stored = await log.record(key, seq);
       if (!stored) throw new Error(`there is no event ${seq}`);
       return inspector.receipt(key.enclave, stored.record);
     },
   };
-  enclaves = new Enclaves(
-    config.enclaves,
-    { ...shared, onReleased: (actor) => { actor.quotaFlags = admission.full(actor.bytes, actor.kernel.leaves) ? STAGE_FULL : 0; } },
-  );
+  enclaves = new Enclaves(config.enclaves, {
+    ...shared,
+    onReleased: (actor) => {
+      actor.quotaFlags = admission.full(actor.bytes, actor.kernel.leaves) ? STAGE_FULL : 0;
+    },
+  });
   intake = new Intake({ maxPendingBytes: http.maxPendingBytes }, { ...shared, enclaves, admission });
   const isAdmin = adminAccess({ token: adminToken, development: adminToken.file !== null && config.loopback });
   const app = createServer(
     {
-      maxBody: http.maxBody, maxConnections: http.maxConnections, headersTimeout: http.headerTimeout,
-      requestTimeout: http.requestTimeout, logger, about: about(config, hooks.version, secp.name, await wasmSha256()),
+      maxBody: http.maxBody,
+      maxConnections: http.maxConnections,
+      headersTimeout: http.headerTimeout,
+      requestTimeout: http.requestTimeout,
+      logger,
+      about: about(config, hooks.version, secp.name, await wasmSha256()),
     },
     {
-      ...shared, enclaves, intake, admission,
-      reads: new Reads({ ...shared, enclaves }), queries: new Queries({ ...shared, enclaves }),
-      snapshots: new Snapshots({ ...shared, enclaves }), restore: new Restore({ ...shared, enclaves, tmp }),
+      ...shared,
+      enclaves,
+      intake,
+      admission,
+      reads: new Reads({ ...shared, enclaves }),
+      queries: new Queries({ ...shared, enclaves }),
+      snapshots: new Snapshots({ ...shared, enclaves }),
+      restore: new Restore({ ...shared, enclaves, tmp }),
       isAdmin: (request) => isAdmin(request.headers),
     },
   );
@@ -189,8 +223,13 @@ function urlOf(app: FastifyInstance): string {
 /** The members of `GET /` that never change (PROTOCOL §9). */
 function about(config: Config, version: string, backend: string, wasm: string): string {
   const limits = {
-    body: config.http.maxBody, commit: config.http.maxCommit, array: config.http.maxArray, exp_window: config.enclaves.expWindow,
-    ...Object.fromEntries(Object.entries(config.admission).filter(([, value]) => typeof value === 'number' && value > 0)),
+    body: config.http.maxBody,
+    commit: config.http.maxCommit,
+    array: config.http.maxArray,
+    exp_window: config.enclaves.expWindow,
+    ...Object.fromEntries(
+      Object.entries(config.admission).filter(([, value]) => typeof value === 'number' && value > 0),
+    ),
   };
   const members = { name: config.name, version, protocol: 'enc/2', kernel: wasm, secp256k1: backend, limits };
   return JSON.stringify(members).slice(1, -1);

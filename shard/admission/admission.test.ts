@@ -5,8 +5,12 @@ import { Admission, type AdmissionOptions } from './admission.ts';
 import { TokenBuckets } from './token-bucket.ts';
 
 const OPEN: AdmissionOptions = {
-  create: 'anyone', maxEnclavesPerCreator: 0, maxBytesPerEnclave: 0, maxLeavesPerEnclave: 0,
-  commitsPerSecondPerEnclave: 0, commitsPerSecondPerAddress: 0,
+  create: 'anyone',
+  maxEnclavesPerCreator: 0,
+  maxBytesPerEnclave: 0,
+  maxLeavesPerEnclave: 0,
+  commitsPerSecondPerEnclave: 0,
+  commitsPerSecondPerAddress: 0,
 };
 const creator = Buffer.alloc(32, 7);
 const admission = (options: Partial<AdmissionOptions>, made = 0) =>

@@ -60,6 +60,9 @@ export class Admission {
   /** True when the enclave may not grow any more (STAGE_FULL). */
   full(bytes: number, leaves: number): boolean {
     const { maxBytesPerEnclave, maxLeavesPerEnclave } = this.#o;
-    return (maxBytesPerEnclave > 0 && bytes >= maxBytesPerEnclave) || (maxLeavesPerEnclave > 0 && leaves >= maxLeavesPerEnclave);
+    return (
+      (maxBytesPerEnclave > 0 && bytes >= maxBytesPerEnclave) ||
+      (maxLeavesPerEnclave > 0 && leaves >= maxLeavesPerEnclave)
+    );
   }
 }

@@ -20,7 +20,9 @@ export class TokenBuckets {
     if (this.#rate === 0) return true;
     const now = this.#now();
     const bucket = this.#buckets.get(name);
-    const tokens = bucket ? Math.min(this.#burst, bucket.tokens + ((now - bucket.at) / 1000) * this.#rate) : this.#burst;
+    const tokens = bucket
+      ? Math.min(this.#burst, bucket.tokens + ((now - bucket.at) / 1000) * this.#rate)
+      : this.#burst;
     this.#buckets.delete(name);
     if (!bucket && this.#buckets.size >= MAX_NAMES) this.#buckets.delete(this.#buckets.keys().next().value as string);
     this.#buckets.set(name, { tokens: tokens < count ? tokens : tokens - count, at: now });

@@ -20,7 +20,8 @@ test('a wrong token is refused in development too', () => {
 });
 
 test('in development a direct loopback caller needs no token', () => {
-  for (const name of ['localhost', '127.0.0.1:80', '[::1]:8080', '127.9.9.9']) assert.equal(development({ host: name }), true, name);
+  for (const name of ['localhost', '127.0.0.1:80', '[::1]:8080', '127.9.9.9'])
+    assert.equal(development({ host: name }), true, name);
 });
 
 test('in development nobody gets in by another name, through a proxy, or from a web page', () => {

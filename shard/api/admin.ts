@@ -1,5 +1,5 @@
-import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import type { Readable } from 'node:stream';
+import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import { REQUEST_STH } from '../../kernel/kernel.ts';
 import { errorNumber } from '../../protocol/errors.ts';
 import { fromHex, toHex } from '../../protocol/hex.ts';
@@ -30,29 +30,35 @@ export function adminRoutes(app: FastifyInstance, context: ApiContext): void {
     return reply;
   };
 
-  app.post('/enclaves/:id/close-bundle', guarded(async (enclave, _request, reply) => {
-    const actor = await context.enclaves.actor(enclave);
-    if (!(actor instanceof EnclaveActor)) return send(reply, actor, errorBytes(actor), metrics);
-    const lost = await new Promise<number>((resolve) => actor.closeBundle(resolve));
-    if (lost !== 0) return send(reply, lost, errorBytes(lost), metrics);
-    const { code, body } = await context.reads.read(getRequest(REQUEST_STH, enclave));
-    return send(reply, code, body, metrics);
-  }));
+  app.post(
+    '/enclaves/:id/close-bundle',
+    guarded(async (enclave, _request, reply) => {
+      const actor = await context.enclaves.actor(enclave);
+      if (!(actor instanceof EnclaveActor)) return send(reply, actor, errorBytes(actor), metrics);
+      const lost = await new Promise<number>((resolve) => actor.closeBundle(resolve));
+      if (lost !== 0) return send(reply, lost, errorBytes(lost), metrics);
+      const { code, body } = await context.reads.read(getRequest(REQUEST_STH, enclave));
+      return send(reply, code, body, metrics);
+    }),
+  );
 
-  app.post('/enclaves/:id/init-with-priv', guarded(async (enclave, request, reply) => {
-    const parsed = importedKey(enclave, request.body as Uint8Array);
-    if (typeof parsed === 'number') return send(reply, parsed, errorBytes(parsed), metrics);
-    const existing = await context.enclaves.actor(enclave);
-    if (existing instanceof EnclaveActor && existing.sequencer !== null) {
-      return send(reply, ENCLAVE_EXISTS, errorBytes(ENCLAVE_EXISTS), metrics);
-    }
-    const key = await importSecret(context, enclave, parsed);
-    if (key === 'no key') return send(reply, INVALID_COMMIT, errorBytes(INVALID_COMMIT), metrics);
-    if (key === null) return send(reply, ENCLAVE_EXISTS, errorBytes(ENCLAVE_EXISTS), metrics);
-    context.enclaves.sleep(enclave);
-    const body = `{"ok":true,"enclave_id":"${toHex(enclave)}","sequencer_pubkey":"${toHex(key)}"}`;
-    return send(reply, 0, Buffer.from(body), metrics);
-  }));
+  app.post(
+    '/enclaves/:id/init-with-priv',
+    guarded(async (enclave, request, reply) => {
+      const parsed = importedKey(enclave, request.body as Uint8Array);
+      if (typeof parsed === 'number') return send(reply, parsed, errorBytes(parsed), metrics);
+      const existing = await context.enclaves.actor(enclave);
+      if (existing instanceof EnclaveActor && existing.sequencer !== null) {
+        return send(reply, ENCLAVE_EXISTS, errorBytes(ENCLAVE_EXISTS), metrics);
+      }
+      const key = await importSecret(context, enclave, parsed);
+      if (key === 'no key') return send(reply, INVALID_COMMIT, errorBytes(INVALID_COMMIT), metrics);
+      if (key === null) return send(reply, ENCLAVE_EXISTS, errorBytes(ENCLAVE_EXISTS), metrics);
+      context.enclaves.sleep(enclave);
+      const body = `{"ok":true,"enclave_id":"${toHex(enclave)}","sequencer_pubkey":"${toHex(key)}"}`;
+      return send(reply, 0, Buffer.from(body), metrics);
+    }),
+  );
 
   const snapshot = guarded((enclave, _request, reply) => context.snapshots.send(enclave, reply));
   app.get('/enclaves/:id/snapshot', snapshot);
@@ -63,18 +69,28 @@ export function adminRoutes(app: FastifyInstance, context: ApiContext): void {
     files.removeAllContentTypeParsers();
     files.addContentTypeParser('*', (_request, payload, done) => done(null, payload));
     const expected = (request: FastifyRequest): Uint8Array | null => hex32(request.headers['x-enc-sequencer']);
-    files.post('/enclaves/:id/restore', guarded(async (enclave, request, reply) => {
-      const { code, body } = await context.restore.restore(enclave, request.body as Readable, expected(request));
-      return send(reply, code, body, metrics);
-    }));
-    files.post('/enclaves/:id/recover', guarded(async (enclave, request, reply) => {
-      const { code, body } = await context.restore.recover(enclave, request.body as Readable);
-      return send(reply, code, body, metrics);
-    }));
+    files.post(
+      '/enclaves/:id/restore',
+      guarded(async (enclave, request, reply) => {
+        const { code, body } = await context.restore.restore(enclave, request.body as Readable, expected(request));
+        return send(reply, code, body, metrics);
+      }),
+    );
+    files.post(
+      '/enclaves/:id/recover',
+      guarded(async (enclave, request, reply) => {
+        const { code, body } = await context.restore.recover(enclave, request.body as Readable);
+        return send(reply, code, body, metrics);
+      }),
+    );
   });
 }
 
-async function importSecret(context: ApiContext, enclave: Uint8Array, { secret, creator }: Imported): Promise<Uint8Array | null | 'no key'> {
+async function importSecret(
+  context: ApiContext,
+  enclave: Uint8Array,
+  { secret, creator }: Imported,
+): Promise<Uint8Array | null | 'no key'> {
   try {
     return await context.signer.importKey(enclave, secret, creator);
   } catch (error) {

@@ -5,7 +5,12 @@ import type { ShardMetrics } from '../metrics.ts';
 export const JSON_TYPE = 'application/json; charset=utf-8';
 
 /** Seconds after which a client may try again, for the codes that say so (PROTOCOL §9). */
-const RETRY_AFTER: Readonly<Record<string, string>> = { overloaded: '1', rate_limited: '1', unavailable: '1', fenced: '1' };
+const RETRY_AFTER: Readonly<Record<string, string>> = {
+  overloaded: '1',
+  rate_limited: '1',
+  unavailable: '1',
+  fenced: '1',
+};
 
 /** Sends an answer that is JSON bytes already: `code` 0, or the error number that the bytes tell of. */
 export function send(reply: FastifyReply, code: number, body: Uint8Array, metrics: ShardMetrics | null): void {

@@ -16,6 +16,8 @@ export function createOperatorServer({ register, notReady }: OperatorModules): F
     if (reason === null) return { status: 'ready' };
     return reply.code(503).send({ status: 'not ready', reason });
   });
-  app.get('/metrics', async (_request, reply) => reply.header('content-type', register.contentType).send(await register.metrics()));
+  app.get('/metrics', async (_request, reply) =>
+    reply.header('content-type', register.contentType).send(await register.metrics()),
+  );
   return app;
 }

@@ -1,6 +1,12 @@
 import type { FastifyReply, FastifyRequest } from 'fastify';
-import { type InspectMode, type Inspection, REQUEST_PULL, REQUEST_QUERY, REQUEST_SEQUENCER } from '../../kernel/kernel.ts';
-import { errorNumber } from '../../protocol/errors.ts';
+import {
+  type Inspection,
+  type InspectMode,
+  REQUEST_PULL,
+  REQUEST_QUERY,
+  REQUEST_SEQUENCER,
+} from '../../kernel/kernel.ts';
+import { errorNumber, errorOf } from '../../protocol/errors.ts';
 import { toHex } from '../../protocol/hex.ts';
 import { errorBytes } from '../enclave/answers.ts';
 import { JSON_TYPE, send } from './answer.ts';
@@ -15,13 +21,19 @@ const CLOSE = Buffer.from(']');
  * `POST /` and its forms by path (PROTOCOL §9): one commit, an array of commits, or a typed request. The body goes to
  * the inspector as it came in. Commits are answered by callback: no promise per commit.
  */
-export function post(context: ApiContext, mode: InspectMode, request: FastifyRequest, reply: FastifyReply, enclave?: Uint8Array): void {
+export function post(
+  context: ApiContext,
+  mode: InspectMode,
+  request: FastifyRequest,
+  reply: FastifyReply,
+  enclave?: Uint8Array,
+): void {
   const { metrics } = context;
   const inspection = context.inspector.inspect(request.body as Uint8Array, mode, enclave);
   if (inspection.kind === 'error') return send(reply, inspection.code, errorBytes(inspection.code), metrics);
   if (inspection.kind === 'request') {
     answerRequest(context, inspection.bytes, reply).catch((error: unknown) => {
-      request.log.error({ error }, 'a read failed');
+      request.log.error({ err: error }, 'a read failed');
       if (!reply.sent) send(reply, INTERNAL, errorBytes(INTERNAL), metrics);
       else reply.raw.destroy();
     });
@@ -36,7 +48,8 @@ export function post(context: ApiContext, mode: InspectMode, request: FastifyReq
   context.intake.submit(inspection.bytes, admin, (result, body) => send(reply, result, body, metrics));
 }
 
-const inspectedCode = (bytes: Uint8Array, at: number): number => (bytes[at + 4] as number) | ((bytes[at + 5] as number) << 8);
+const inspectedCode = (bytes: Uint8Array, at: number): number =>
+  (bytes[at + 4] as number) | ((bytes[at + 5] as number) << 8);
 
 /** Each element is answered alone, in the order of the array. */
 function commitAll(context: ApiContext, inspection: Inspection, admin: boolean, reply: FastifyReply): void {
@@ -54,7 +67,8 @@ function commitAll(context: ApiContext, inspection: Inspection, admin: boolean, 
   for (let i = 0, at = 0; i < count; i++) {
     const length = view.getUint32(at, true);
     const code = inspectedCode(bytes, at);
-    const answer = (_code: number, body: Uint8Array): void => {
+    const answer = (result: number, body: Uint8Array): void => {
+      if (result !== 0) context.metrics?.answers.inc({ code: errorOf(result).code });
       answers[i] = body;
       if (--waiting === 0) finish();
     };

@@ -40,7 +40,8 @@ export function createServer(options: ServerOptions, context: ApiContext): Fasti
     exposeHeadRoutes: false,
     http: { headersTimeout: options.headersTimeout, maxHeaderSize: 16_384 },
     clientErrorHandler: refuseConnection,
-    frameworkErrors: (_error, _request, reply) => void send(reply as never, INVALID_ROUTE, errorBytes(INVALID_ROUTE), metrics),
+    frameworkErrors: (_error, _request, reply) =>
+      void send(reply as never, INVALID_ROUTE, errorBytes(INVALID_ROUTE), metrics),
   }) as unknown as FastifyInstance;
   app.server.maxConnections = options.maxConnections;
   app.removeAllContentTypeParsers();
@@ -87,5 +88,7 @@ function refuseConnection(error: Error & { code?: string }, socket: Socket): voi
   const large = error.code === 'HPE_HEADER_OVERFLOW';
   const body = errorBody(large ? 'too_large' : 'invalid_json');
   const status = large ? '413 Payload Too Large' : '400 Bad Request';
-  socket.end(`HTTP/1.1 ${status}\r\ncontent-type: ${JSON_TYPE}\r\ncontent-length: ${Buffer.byteLength(body)}\r\nconnection: close\r\n\r\n${body}`);
+  socket.end(
+    `HTTP/1.1 ${status}\r\ncontent-type: ${JSON_TYPE}\r\ncontent-length: ${Buffer.byteLength(body)}\r\nconnection: close\r\n\r\n${body}`,
+  );
 }

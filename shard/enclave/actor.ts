@@ -1,6 +1,4 @@
-import {
-  ACCEPTED, DUPLICATE, type Head, IC_TARGET, type Kernel, TYPES,
-} from '../../kernel/kernel.ts';
+import { ACCEPTED, DUPLICATE, type Head, IC_TARGET, type Kernel, TYPES } from '../../kernel/kernel.ts';
 import { errorNumber } from '../../protocol/errors.ts';
 import type { CryptoPool } from '../crypto/crypto.ts';
 import type { ReleaseGuard } from '../guard/release-guard.ts';
@@ -233,8 +231,21 @@ export class EnclaveActor {
     const hashes = kernel.end();
     const count = hashes.length / 32;
     const batch: InFlight = {
-      firstSeq, accepted, duplicates, refused, waiters, deletes, dueAt: kernel.dueAt, checkpoint: boundary,
-      signatures: null, sealed: null, from: null, done: false, exported: null, stagedAt: performance.now(), appendedAt: 0,
+      firstSeq,
+      accepted,
+      duplicates,
+      refused,
+      waiters,
+      deletes,
+      dueAt: kernel.dueAt,
+      checkpoint: boundary,
+      signatures: null,
+      sealed: null,
+      from: null,
+      done: false,
+      exported: null,
+      stagedAt: performance.now(),
+      appendedAt: 0,
     };
     this.#batches.push(batch);
     if (boundary) this.#holding = true;
@@ -276,8 +287,14 @@ export class EnclaveActor {
         continue;
       }
       this.#m.log.append({
-        key: this.key, epoch: this.epoch, expected: batch.from, next: sealed.head, batch: sealed,
-        timestamp: sealed.timestamp, dueAt: batch.dueAt, deletes: batch.deletes,
+        key: this.key,
+        epoch: this.epoch,
+        expected: batch.from,
+        next: sealed.head,
+        batch: sealed,
+        timestamp: sealed.timestamp,
+        dueAt: batch.dueAt,
+        deletes: batch.deletes,
         done: (result) => this.#appended(batch, result),
       });
       if (batch.checkpoint) this.pump();
@@ -294,7 +311,9 @@ export class EnclaveActor {
     batch.appendedAt = performance.now();
     this.#m.metrics?.appendSeconds.observe((batch.appendedAt - batch.stagedAt) / 1000);
     this.#m.guard.advance({
-      key: this.key, from, to: sealed.head,
+      key: this.key,
+      from,
+      to: sealed.head,
       done: (outcome) => {
         if (this.#dropped) return;
         if (outcome !== 'ok') {
@@ -370,13 +389,11 @@ export class EnclaveActor {
     for (let at = 32; at < view.byteLength; at += 48) {
       recentMaxExp = Math.max(recentMaxExp, Number(view.getBigUint64(at, true)));
     }
-    this.#m.log
-      .checkpoint(this.key, this.epoch, { head, ...exported, recentMaxExp, timestamp })
-      .catch(() => {
-        // The next one carries all unexpired hashes again, so that none is missing.
-        this.#checkpointSeq = -1;
-        this.#m.metrics?.checkpointFailures.inc();
-      });
+    this.#m.log.checkpoint(this.key, this.epoch, { head, ...exported, recentMaxExp, timestamp }).catch(() => {
+      // The next one carries all unexpired hashes again, so that none is missing.
+      this.#checkpointSeq = -1;
+      this.#m.metrics?.checkpointFailures.inc();
+    });
   }
 
   /** Takes a checkpoint now if it is worth one: called before an idle enclave is evicted. */
@@ -393,11 +410,16 @@ export class EnclaveActor {
     if (due === this.#timerAt) return;
     if (this.#timer) clearTimeout(this.#timer);
     this.#timerAt = due;
-    this.#timer = due === 0 ? null : setTimeout(() => {
-      this.#timerAt = 0;
-      this.pump();
-      this.#arm();
-    }, Math.max(1, due - this.#m.now()));
+    this.#timer =
+      due === 0
+        ? null
+        : setTimeout(
+            () => {
+              this.#timerAt = 0;
+              this.pump();
+              this.#arm();
+            },
+            Math.max(1, due - this.#m.now()),
+          );
   }
 }
-

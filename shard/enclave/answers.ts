@@ -1,4 +1,4 @@
-import { errorBody, errorNumber } from '../../protocol/errors.ts';
+import { errorBody } from '../../protocol/errors.ts';
 
 const plain = new Map<number, Uint8Array>();
 
@@ -12,5 +12,3 @@ export function errorBytes(code: number, detail = ''): Uint8Array {
   }
   return bytes;
 }
-
-export const code = (name: Parameters<typeof errorNumber>[0]): number => errorNumber(name);

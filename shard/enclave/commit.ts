@@ -12,9 +12,5 @@ export interface PendingCommit {
   readonly arrived: number;
 }
 
-const encoder = new TextEncoder();
-
 /** Called once for each batch that is released or dropped. `error` is 0 or an error number. */
 export type Waiter = (error: number) => void;
-
-export const text = (s: string): Uint8Array => encoder.encode(s);

@@ -36,7 +36,9 @@ export interface EnclavesOptions {
 
 export type Opened = (actor: EnclaveActor | null, error: number) => void;
 
-export interface EnclavesModules extends Omit<ActorModules, 'onDropped' | 'onReleased'>, Omit<HydrateModules, 'expWindow' | 'log' | 'guard'> {
+export interface EnclavesModules
+  extends Omit<ActorModules, 'onDropped' | 'onReleased'>,
+    Omit<HydrateModules, 'expWindow' | 'log' | 'guard'> {
   readonly signer: Signer;
   /** sets quota flags of an actor after each release */
   readonly onReleased: (actor: EnclaveActor) => void;
@@ -60,8 +62,13 @@ export class Enclaves {
     this.#o = options;
     this.#m = modules;
     this.#actors = {
-      log: modules.log, guard: modules.guard, pool: modules.pool, metrics: modules.metrics, now: modules.now,
-      receipt: modules.receipt, onReleased: modules.onReleased,
+      log: modules.log,
+      guard: modules.guard,
+      pool: modules.pool,
+      metrics: modules.metrics,
+      now: modules.now,
+      receipt: modules.receipt,
+      onReleased: modules.onReleased,
       onDropped: (actor) => this.#forget(actor),
     };
     this.#timers = [
@@ -164,7 +171,9 @@ export class Enclaves {
     const found = this.#m.signer.lookup(key.enclave);
     const sequencer = found?.key ?? null;
     const params = {
-      enclave: key.enclave, lane: key.lane, expWindow: this.#o.expWindow,
+      enclave: key.enclave,
+      lane: key.lane,
+      expWindow: this.#o.expWindow,
       ...(sequencer ? { sequencer: sequencer.public } : {}),
       ...(found?.provisioned ? { provisioned: found.creator ? { creator: found.creator } : {} } : {}),
     };
@@ -183,8 +192,13 @@ export class Enclaves {
     this.#m.metrics?.openFailures.inc();
     const damaged = cause instanceof LogDamaged;
     this.#m.warn(
-      { enclave: Buffer.from(key.enclave).toString('hex'), error: cause instanceof Error ? cause.message : String(cause) },
-      damaged ? 'the log of an enclave is damaged: `enc admin recover` puts it back from a copy' : 'an enclave could not be opened',
+      {
+        enclave: Buffer.from(key.enclave).toString('hex'),
+        error: cause instanceof Error ? cause.message : String(cause),
+      },
+      damaged
+        ? 'the log of an enclave is damaged: `enc admin recover` puts it back from a copy'
+        : 'an enclave could not be opened',
     );
     return damaged ? REGRESSED : UNAVAILABLE;
   }
@@ -194,7 +208,10 @@ export class Enclaves {
     const name = nameOf(key.enclave);
     if (this.#reported.has(name)) return REGRESSED;
     if (this.#reported.size < MAX_REPORTED) this.#reported.add(name);
-    this.#m.warn({ enclave: Buffer.from(key.enclave).toString('hex'), why }, 'enclave regressed: `enc admin recover` puts it back from a copy');
+    this.#m.warn(
+      { enclave: Buffer.from(key.enclave).toString('hex'), why },
+      'enclave regressed: `enc admin recover` puts it back from a copy',
+    );
     return REGRESSED;
   }
 

@@ -1,11 +1,17 @@
 import { createReadStream } from 'node:fs';
 import { createInterface } from 'node:readline';
+import { utf8 } from '../../protocol/bytes.ts';
 import { commitJson } from '../../protocol/commit.ts';
 import { parseEvent } from '../../protocol/event.ts';
-import { isObject, type Json, parseJson } from '../../protocol/json.ts';
 import { unhex } from '../../protocol/hex.ts';
-import { utf8 } from '../../protocol/bytes.ts';
-import { SnapshotBroken, type SnapshotClosing, type SnapshotEnd, type SnapshotEvent, type SnapshotItem } from './snapshot-file.ts';
+import { isObject, type Json, parseJson } from '../../protocol/json.ts';
+import {
+  SnapshotBroken,
+  type SnapshotClosing,
+  type SnapshotEnd,
+  type SnapshotEvent,
+  type SnapshotItem,
+} from './snapshot-file.ts';
 
 /** An event of 1 MiB of content is a line of a little more. */
 const MAX_LINE_BYTES = 4 << 20;
@@ -55,7 +61,15 @@ export async function* readEventLines(path: string, { bundles }: EventLinesOptio
   }
   if (open && index < bundles) yield close((open as { since: number }).since + rules.timeout);
   if (!last) throw new SnapshotBroken('there are no events in it');
-  yield { kind: 'end', t: last.timestamp, ts: index, r: null, sequencer: last.sequencer, sig: null, intact: true } satisfies SnapshotEnd;
+  yield {
+    kind: 'end',
+    t: last.timestamp,
+    ts: index,
+    r: null,
+    sequencer: last.sequencer,
+    sig: null,
+    intact: true,
+  } satisfies SnapshotEnd;
 }
 
 function parsed(line: string): Json {
@@ -75,8 +89,13 @@ function eventItem(value: Json): { item: SnapshotEvent; type: string; content: J
   const event = parseEvent(value);
   if (!event) throw new SnapshotBroken('a line is not an event');
   const item: SnapshotEvent = {
-    kind: 'event', commit: utf8(commitJson(event)), timestamp: event.timestamp, seq: event.seq,
-    sequencer: unhex(event.sequencer), seqSig: unhex(event.seq_sig), target: null,
+    kind: 'event',
+    commit: utf8(commitJson(event)),
+    timestamp: event.timestamp,
+    seq: event.seq,
+    sequencer: unhex(event.sequencer),
+    seqSig: unhex(event.seq_sig),
+    target: null,
   };
   return { item, type: event.type, content: event.content };
 }

@@ -7,8 +7,8 @@ import type { SequencerKey } from '../signer/sequencer-key.ts';
 import type { ActorState } from './actor.ts';
 import { EnclaveHost, type SessionCache } from './enclave-host.ts';
 import { sameHead } from './in-flight.ts';
-import { metaOf } from './overlay.ts';
 import { nameOf } from './name.ts';
+import { metaOf } from './overlay.ts';
 
 /** Bytes of log that are read at once while replaying. */
 const READ_BYTES = 4 << 20;
@@ -39,7 +39,12 @@ export const EMPTY_ROOT: Uint8Array = createHash('sha256').digest();
 export const emptyHead = (enclave: Uint8Array): Head => ({ seq: -1, chain: enclave, bundles: 0, ctRoot: EMPTY_ROOT });
 
 /** A new enclave: its guard row stands before its first append. Throws EnclaveRegressed if there is more than that. */
-export async function createEnclave(key: LogKey, sequencer: SequencerKey, params: EnclaveParams, m: HydrateModules): Promise<ActorState> {
+export async function createEnclave(
+  key: LogKey,
+  sequencer: SequencerKey,
+  params: EnclaveParams,
+  m: HydrateModules,
+): Promise<ActorState> {
   const empty = emptyHead(key.enclave);
   if (!(await m.guard.create(key, empty))) {
     const row = await m.guard.read(key);
@@ -50,18 +55,34 @@ export async function createEnclave(key: LogKey, sequencer: SequencerKey, params
   const host = new EnclaveHost(m.secp, m.sessions, sequencer);
   const kernel = m.newKernel(host);
   kernel.create(params);
-  return { key, kernel, host, sequencer, epoch: opened.epoch, head: empty, checkpointSeq: -1, checkpointBytes: 0, bytes: 0 };
+  return {
+    key,
+    kernel,
+    host,
+    sequencer,
+    epoch: opened.epoch,
+    head: empty,
+    checkpointSeq: -1,
+    checkpointBytes: 0,
+    bytes: 0,
+  };
 }
 
 /**
  * Opens an enclave from its log: takes the epoch, replays checkpoint and tail, and compares with the guard before
  * anything is served. A log that is ahead of the watermark (a crash between append and guard) moves it up.
  */
-export async function hydrate(key: LogKey, sequencer: SequencerKey | null, params: EnclaveParams, m: HydrateModules): Promise<ActorState> {
+export async function hydrate(
+  key: LogKey,
+  sequencer: SequencerKey | null,
+  params: EnclaveParams,
+  m: HydrateModules,
+): Promise<ActorState> {
   const row = await m.guard.read(key);
   if (!row) throw new EnclaveRegressed('the guard has no row for it');
   const before = await m.log.head(key);
-  if (!before || before.seq < row.seq) throw new EnclaveRegressed(`it ends at seq ${before?.seq ?? -1}, seq ${row.seq} was released`);
+  if (!before || before.seq < row.seq)
+    throw new EnclaveRegressed(`it ends at seq ${before?.seq ?? -1}, seq ${row.seq} was released`);
   const opened = await m.log.open(key, m.owner);
   const useCheckpoint = opened.checkpoint !== null && opened.checkpoint.head.seq <= row.seq;
   const replayed = await replay(key, sequencer, params, m, opened, useCheckpoint ? opened.checkpoint : null, row);
@@ -71,7 +92,12 @@ export async function hydrate(key: LogKey, sequencer: SequencerKey | null, param
   if (!sameHead(head, opened.head)) throw new Error('the log replays to another head than it records');
   if (!sameHead(head, row)) await moveUp(key, row, head, m.guard);
   return {
-    key, kernel, host, sequencer, epoch: opened.epoch, head,
+    key,
+    kernel,
+    host,
+    sequencer,
+    epoch: opened.epoch,
+    head,
     checkpointSeq: replayed.checkpoint?.head.seq ?? -1,
     checkpointBytes: replayed.checkpoint?.base.length ?? 0,
     bytes: (await m.log.usage(key))?.bytes ?? 0,
@@ -87,8 +113,13 @@ interface Replayed {
 }
 
 async function replay(
-  key: LogKey, sequencer: SequencerKey | null, params: EnclaveParams, m: HydrateModules, opened: Opened,
-  checkpoint: Checkpoint | null, row: Head,
+  key: LogKey,
+  sequencer: SequencerKey | null,
+  params: EnclaveParams,
+  m: HydrateModules,
+  opened: Opened,
+  checkpoint: Checkpoint | null,
+  row: Head,
 ): Promise<Replayed> {
   const host = new EnclaveHost(m.secp, m.sessions, sequencer);
   const kernel = m.newKernel(host);
@@ -152,7 +183,12 @@ function ownEvents(skeleton: Uint8Array, view: DataView): Map<string, Uint8Array
 }
 
 /** Meta of the stored event with this id, if its seq is at most `released`. */
-export async function storedMeta(key: LogKey, id: Uint8Array, released: number, log: EnclaveLog): Promise<Uint8Array | null> {
+export async function storedMeta(
+  key: LogKey,
+  id: Uint8Array,
+  released: number,
+  log: EnclaveLog,
+): Promise<Uint8Array | null> {
   const seq = await log.findId(key, id);
   if (seq < 0 || seq > released) return null;
   const stored = await log.record(key, seq);
@@ -162,8 +198,11 @@ export async function storedMeta(key: LogKey, id: Uint8Array, released: number, 
 function moveUp(key: LogKey, from: Head, to: Head, guard: ReleaseGuard): Promise<void> {
   return new Promise((resolve, reject) => {
     guard.advance({
-      key, from, to,
-      done: (result) => (result === 'ok' ? resolve() : reject(new Error(`the watermark could not be moved up: ${result}`))),
+      key,
+      from,
+      to,
+      done: (result) =>
+        result === 'ok' ? resolve() : reject(new Error(`the watermark could not be moved up: ${result}`)),
     });
   });
 }

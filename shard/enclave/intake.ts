@@ -8,8 +8,8 @@ import type { PendingCommit, Reply } from './commit.ts';
 import { EnclaveHost } from './enclave-host.ts';
 import type { Enclaves } from './enclaves.ts';
 import { createEnclave, EnclaveRegressed, type HydrateModules, storedMeta } from './hydrate.ts';
-import { type Target, Verifier } from './verifier.ts';
 import { nameOf } from './name.ts';
+import { type Target, Verifier } from './verifier.ts';
 
 const TYPE_MANIFEST = TYPES.indexOf('Manifest');
 const NOT_FOUND = errorNumber('enclave_not_found');
@@ -135,8 +135,13 @@ export class Intake {
       const seed = ic.slice(216, 248);
       const sequencer = provisioned?.key ?? this.#m.signer.derive(seed);
       const params = {
-        enclave, lane: 0, sequencer: sequencer.public, expWindow: this.#m.expWindow,
-        ...(provisioned?.provisioned ? { provisioned: provisioned.creator ? { creator: provisioned.creator } : {} } : {}),
+        enclave,
+        lane: 0,
+        sequencer: sequencer.public,
+        expWindow: this.#m.expWindow,
+        ...(provisioned?.provisioned
+          ? { provisioned: provisioned.creator ? { creator: provisioned.creator } : {} }
+          : {}),
       };
       const rehearsal = this.#m.newKernel(new EnclaveHost(this.#m.secp, this.#m.sessions, sequencer));
       rehearsal.create(params);

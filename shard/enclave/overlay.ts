@@ -43,7 +43,12 @@ export function metaOf(record: Uint8Array): Uint8Array {
  * Answers what a kernel read needs from the log (kernel/kernel.ts `Need`). The kernel has sealed batches that may not
  * be in the log yet: those are looked through first. The caller lets the answer out only when they are released.
  */
-export async function answerNeed(need: Need, log: EnclaveLog, key: LogKey, batches: readonly InFlight[]): Promise<Uint8Array> {
+export async function answerNeed(
+  need: Need,
+  log: EnclaveLog,
+  key: LogKey,
+  batches: readonly InFlight[],
+): Promise<Uint8Array> {
   switch (need.kind) {
     case 1: {
       const completedBy = (need.b + 1) * 2 ** need.a - 1;
@@ -70,13 +75,20 @@ export async function answerNeed(need: Need, log: EnclaveLog, key: LogKey, batch
     case 5:
       for (const { record, v } of records(batches)) {
         const first = u64(v, 16);
-        if (record[4] === RECORD_CLOSING && need.a >= first && need.a < first + v.getUint32(24, true)) return record.slice();
+        if (record[4] === RECORD_CLOSING && need.a >= first && need.a < first + v.getUint32(24, true))
+          return record.slice();
       }
       return (await log.closingOf(key, need.a)) ?? EMPTY;
   }
 }
 
-async function ids(first: number, count: number, log: EnclaveLog, key: LogKey, batches: readonly InFlight[]): Promise<Uint8Array> {
+async function ids(
+  first: number,
+  count: number,
+  log: EnclaveLog,
+  key: LogKey,
+  batches: readonly InFlight[],
+): Promise<Uint8Array> {
   const out = new Uint8Array(count * 32);
   const seen = new Uint8Array(count);
   let found = 0;

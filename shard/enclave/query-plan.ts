@@ -1,10 +1,9 @@
-import {
-  FILTER_FROM, FILTER_ID, FILTER_SEQ, FILTER_TAGS, FILTER_TIME, FILTER_TYPE,
-} from '../../kernel/kernel.ts';
+import { decodeFilter, type NumberFilter } from '../../protocol/filter.ts';
+import { unhex } from '../../protocol/hex.ts';
 import type { CandidatePlan } from '../log/enclave-log.ts';
 
+/** Where the filter begins in an inspected Query or Pull (layout: kernel/kernel.ts). */
 const PAYLOAD = 144;
-const ANY_VALUE = 0xffff;
 
 export interface QueryPlan {
   readonly plan: CandidatePlan;
@@ -12,53 +11,37 @@ export interface QueryPlan {
   readonly limit: number;
 }
 
-/** What the indexes can do for the filter of an inspected Query or Pull (layout: kernel/kernel.ts), up to seq `last`. */
-export async function queryPlan(request: Uint8Array, last: number, seqAtTime: (time: number) => Promise<number>): Promise<QueryPlan> {
-  const view = new DataView(request.buffer, request.byteOffset + PAYLOAD);
-  const bytes = request.subarray(PAYLOAD);
-  const present = bytes[5] as number;
-  const has = (bit: number): boolean => (present & bit) !== 0;
-  const count = (at: number): number => view.getUint32(at, true);
-  const i64 = (at: number): number => Number(view.getBigInt64(at, true));
-  const ids = count(12);
-  const types = count(16);
-  const froms = count(20);
-  const seqs = count(24);
-  const times = count(28);
-  const tags = count(32);
-  let at = 72;
-  const raw32 = (n: number): Uint8Array[] => Array.from({ length: n }, () => bytes.slice(at, (at += 32)));
-  const numbers = (n: number): number[] => Array.from({ length: n }, () => i64((at += 8) - 8));
-  const string = (length: number): string => Buffer.from(bytes.subarray(at, (at += length))).toString('utf8');
-  const short = (): number => view.getUint16((at += 2) - 2, true);
-  const idList = raw32(ids);
-  const fromList = raw32(froms);
-  const seqList = numbers(seqs);
-  const timeList = numbers(times);
-  const typeList = Array.from({ length: types }, () => string(short()));
-  const tagList = Array.from({ length: tags }, () => {
-    const nameLength = short();
-    const values = short();
-    const name = string(nameLength);
-    return { name, values: values === ANY_VALUE ? null : Array.from({ length: values }, () => string(short())) };
-  });
-  let from = Math.max(0, i64(40));
-  let to = Math.min(last, i64(48));
-  if (has(FILTER_TIME)) {
-    const earliest = timeList.length > 0 ? Math.min(...timeList) : i64(56);
-    const latest = timeList.length > 0 ? Math.max(...timeList) : i64(64);
-    from = Math.max(from, await seqAtTime(earliest));
-    to = Math.min(to, (await seqAtTime(latest + 1)) - 1);
+/** What the indexes can do for the filter of an inspected Query or Pull, up to seq `last`. */
+export async function queryPlan(
+  request: Uint8Array,
+  last: number,
+  seqAtTime: (time: number) => Promise<number>,
+): Promise<QueryPlan> {
+  const filter = decodeFilter(request.subarray(PAYLOAD));
+  const seqs = bounds(filter.seq);
+  let from = Math.max(0, seqs.from);
+  let to = Math.min(last, seqs.to);
+  if (filter.time) {
+    const times = bounds(filter.time);
+    from = Math.max(from, await seqAtTime(times.from));
+    to = Math.min(to, (await seqAtTime(times.to + 1)) - 1);
   }
-  return {
-    limit: count(0),
-    plan: {
-      from, to, reverse: bytes[4] === 1,
-      ...(has(FILTER_ID) ? { ids: idList } : {}),
-      ...(has(FILTER_SEQ) && seqs > 0 ? { seqs: seqList } : {}),
-      ...(has(FILTER_TYPE) ? { types: typeList } : {}),
-      ...(has(FILTER_FROM) ? { froms: fromList } : {}),
-      ...(has(FILTER_TAGS) ? { tags: tagList } : {}),
-    },
+  const plan: CandidatePlan = {
+    from,
+    to,
+    reverse: filter.reverse,
+    ...(filter.ids && { ids: filter.ids.map(unhex) }),
+    ...(filter.seq && filter.seq.values.length > 0 && { seqs: filter.seq.values }),
+    ...(filter.types && { types: filter.types }),
+    ...(filter.froms && { froms: filter.froms.map(unhex) }),
+    ...(filter.tags && filter.tags.length > 0 && { tags: filter.tags }),
   };
+  return { plan, limit: filter.limit };
+}
+
+/** The smallest range that holds all that the filter can match. */
+function bounds(filter: NumberFilter | null): { from: number; to: number } {
+  if (!filter) return { from: 0, to: Number.MAX_SAFE_INTEGER };
+  if (filter.values.length === 0) return filter;
+  return { from: Math.min(...filter.values), to: Math.max(...filter.values) };
 }

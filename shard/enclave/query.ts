@@ -1,15 +1,15 @@
 import type { FastifyReply } from 'fastify';
 import { type Inspector, REQUEST_PULL, TYPES } from '../../kernel/kernel.ts';
 import { errorNumber } from '../../protocol/errors.ts';
+import { JSON_TYPE, send } from '../api/answer.ts';
 import type { EnclaveLog } from '../log/enclave-log.ts';
+import type { ShardMetrics } from '../metrics.ts';
 import { EnclaveActor } from './actor.ts';
 import { errorBytes } from './answers.ts';
 import type { Enclaves } from './enclaves.ts';
 import { storedMeta } from './hydrate.ts';
 import { queryPlan } from './query-plan.ts';
 import { released } from './reads.ts';
-import { JSON_TYPE, send } from '../api/answer.ts';
-import type { ShardMetrics } from '../metrics.ts';
 
 const TYPE_UPDATE = TYPES.indexOf('Update');
 const TYPE_DELETE = TYPES.indexOf('Delete');
@@ -67,7 +67,8 @@ export class Queries {
       const stored = this.#m.log.recordNow(actor.key, seq) ?? (await this.#m.log.record(actor.key, seq));
       if (!stored) return UNAVAILABLE;
       const type = stored.record[6];
-      if (type === TYPE_UPDATE || type === TYPE_DELETE) await this.#fetchTarget(actor, stored.record.slice(304, 336), last);
+      if (type === TYPE_UPDATE || type === TYPE_DELETE)
+        await this.#fetchTarget(actor, stored.record.slice(304, 336), last);
       const event = actor.kernel.select(request, stored.record, stored.content);
       if (!event) continue;
       writer.event(event);

@@ -1,8 +1,15 @@
+import type { Inspector } from '../../kernel/kernel.ts';
 import {
-  type Need, REQUEST_BUNDLE, REQUEST_CONSISTENCY, REQUEST_INCLUSION, REQUEST_STATE, REQUEST_STATE_BATCH, REQUEST_STH, TYPES,
+  type Need,
+  REQUEST_BUNDLE,
+  REQUEST_CONSISTENCY,
+  REQUEST_INCLUSION,
+  REQUEST_STATE,
+  REQUEST_STATE_BATCH,
+  type REQUEST_STH,
+  TYPES,
 } from '../../kernel/kernel.ts';
 import { errorNumber } from '../../protocol/errors.ts';
-import type { Inspector } from '../../kernel/kernel.ts';
 import type { EnclaveLog } from '../log/enclave-log.ts';
 import { EnclaveActor } from './actor.ts';
 import { errorBytes } from './answers.ts';
@@ -110,7 +117,8 @@ export class Reads {
   async #fetchTargets(request: Uint8Array, actor: EnclaveActor): Promise<void> {
     const kind = request[6];
     const ids: Uint8Array[] = [];
-    if ((kind === REQUEST_INCLUSION || kind === REQUEST_BUNDLE) && request[144] === 1) ids.push(request.slice(168, 200));
+    if ((kind === REQUEST_INCLUSION || kind === REQUEST_BUNDLE) && request[144] === 1)
+      ids.push(request.slice(168, 200));
     if ((kind === REQUEST_STATE || kind === REQUEST_STATE_BATCH) && request[144] === NAMESPACE_EVENT_STATUS) {
       const view = new DataView(request.buffer, request.byteOffset, request.byteLength);
       const count = view.getUint32(148, true);
@@ -144,7 +152,12 @@ function fixTreeSize(request: Uint8Array, bundles: number): Uint8Array {
 }
 
 /** IR of a GET that has no body: tree head and consistency. */
-export function getRequest(kind: typeof REQUEST_STH | typeof REQUEST_CONSISTENCY, enclave: Uint8Array, from = -1, to = -1): Uint8Array {
+export function getRequest(
+  kind: typeof REQUEST_STH | typeof REQUEST_CONSISTENCY,
+  enclave: Uint8Array,
+  from = -1,
+  to = -1,
+): Uint8Array {
   const request = new Uint8Array(160);
   const view = new DataView(request.buffer);
   view.setUint32(0, 160, true);

@@ -1,4 +1,12 @@
-import { type Head, type Inspector, IC_ECDSA, IC_ERASED, type Kernel, type SealedBatch, TYPES } from '../../kernel/kernel.ts';
+import {
+  type Head,
+  IC_ECDSA,
+  IC_ERASED,
+  type Inspector,
+  type Kernel,
+  type SealedBatch,
+  TYPES,
+} from '../../kernel/kernel.ts';
 import { errorOf } from '../../protocol/errors.ts';
 import { eventHash, eventId, sthMessage } from '../../protocol/hash.ts';
 import { toHex } from '../../protocol/hex.ts';
@@ -7,7 +15,7 @@ import { readCommitRecord } from '../../protocol/records.ts';
 import type { CryptoPool, Secp256k1 } from '../crypto/crypto.ts';
 import type { EnclaveHost } from './enclave-host.ts';
 import { sameBytes, sameHead } from './in-flight.ts';
-import { type SnapshotEnd, type SnapshotEvent, type SnapshotItem } from './snapshot-file.ts';
+import type { SnapshotEnd, SnapshotEvent, SnapshotItem } from './snapshot-file.ts';
 
 /** Events whose signatures are checked together. */
 const CHUNK = 256;
@@ -62,7 +70,8 @@ export async function survey(source: Source, enclave: Uint8Array, inspector: Ins
   let lastClosing = 0;
   let end: SnapshotEnd | null = null;
   for await (const item of items(source, () => next)) {
-    if (item.kind === 'header' && !sameBytes(item.enclave, enclave)) throw new InvalidSnapshot(0, 'a snapshot of another enclave');
+    if (item.kind === 'header' && !sameBytes(item.enclave, enclave))
+      throw new InvalidSnapshot(0, 'a snapshot of another enclave');
     if (item.kind === 'end') end = item;
     if (item.kind === 'closing') lastClosing = item.t;
     if (item.kind !== 'event') continue;
@@ -85,7 +94,18 @@ export async function survey(source: Source, enclave: Uint8Array, inspector: Ins
   }
   if (!end || !first || !last) throw new InvalidSnapshot(next, 'there is nothing in it');
   if (!end.intact) throw new InvalidSnapshot(next, 'the sum of the file is wrong');
-  return { enclave, lastClosing, end, targets, deleted, seed, creator, firstSequencer: first, lastSequencer: last, named };
+  return {
+    enclave,
+    lastClosing,
+    end,
+    targets,
+    deleted,
+    seed,
+    creator,
+    firstSequencer: first,
+    lastSequencer: last,
+    named,
+  };
 }
 
 export interface ReplayModules {
@@ -100,8 +120,17 @@ export interface ReplayModules {
  * `treeHead`: signature of the last tree head, if the file has none. `onBatch` gets what was folded, in pieces. Throws InvalidSnapshot naming the first bad seq.
  */
 export async function replayFile(
-  source: Source, known: Survey, kernel: Kernel, host: EnclaveHost, m: ReplayModules,
-  options: { verify: boolean; watermark: Head | null; treeHead: Uint8Array | null; onBatch: (batch: SealedBatch) => Promise<void> },
+  source: Source,
+  known: Survey,
+  kernel: Kernel,
+  host: EnclaveHost,
+  m: ReplayModules,
+  options: {
+    verify: boolean;
+    watermark: Head | null;
+    treeHead: Uint8Array | null;
+    onBatch: (batch: SealedBatch) => Promise<void>;
+  },
 ): Promise<{ contained: boolean }> {
   const { watermark } = options;
   const treeHead = known.end.sig ?? options.treeHead;
@@ -117,14 +146,21 @@ export async function replayFile(
   const foldEvent = (item: SnapshotEvent): void => {
     const ic = m.inspector.inspect(item.commit, 'snapshot').bytes;
     const commit = readCommitRecord(ic);
-    if (!sameBytes(item.sequencer, sequencer)) throw new InvalidSnapshot(item.seq, 'the sequencer changes without a Migrate');
+    if (!sameBytes(item.sequencer, sequencer))
+      throw new InvalidSnapshot(item.seq, 'the sequencer changes without a Migrate');
     const erasedUpdate = commit.typeNumber === TYPE_UPDATE && ((ic[6] as number) & IC_ERASED) !== 0;
-    const extra = item.seq === 0 && known.end.ts === 0 ? (treeHead ?? undefined) : erasedUpdate ? erasedTarget(item, known) : undefined;
+    const extra =
+      item.seq === 0 && known.end.ts === 0
+        ? (treeHead ?? undefined)
+        : erasedUpdate
+          ? erasedTarget(item, known)
+          : undefined;
     const code = kernel.fold(ic, item.timestamp, item.sequencer, item.seqSig, extra);
     if (code !== 0) throw new InvalidSnapshot(item.seq, `the event is refused: ${errorOf(code).code}`);
     if (commit.typeNumber === TYPE_MIGRATE) sequencer = migratedTo(commit.content) ?? sequencer;
     const id = rememberTarget(host, known, item, commit);
-    if ((ic[6] as number) & IC_ERASED) checkErased(item.seq, known.deleted.get(toHex(erasedUpdate && extra ? extra : id)));
+    if ((ic[6] as number) & IC_ERASED)
+      checkErased(item.seq, known.deleted.get(toHex(erasedUpdate && extra ? extra : id)));
     note();
   };
   const flush = async (): Promise<void> => {
@@ -219,7 +255,12 @@ function erasedTarget(item: SnapshotEvent, known: Survey): Uint8Array {
   return Buffer.from((candidates[0] as [string, number])[0], 'hex');
 }
 
-function rememberTarget(host: EnclaveHost, known: Survey, item: SnapshotEvent, commit: ReturnType<typeof readCommitRecord>): Uint8Array {
+function rememberTarget(
+  host: EnclaveHost,
+  known: Survey,
+  item: SnapshotEvent,
+  commit: ReturnType<typeof readCommitRecord>,
+): Uint8Array {
   const id = eventId(eventHash(commit.hash, commit.sig, item.sequencer, item.seq, item.timestamp), item.seqSig);
   if (known.targets.has(toHex(id))) host.keep(id, metaOfCommit(commit, item.seq));
   return id;
@@ -227,7 +268,8 @@ function rememberTarget(host: EnclaveHost, known: Survey, item: SnapshotEvent, c
 
 /** Content may be missing only where a later Delete of the file took it away. */
 function checkErased(seq: number, deletedAt: number | undefined): void {
-  if (deletedAt === undefined || deletedAt <= seq) throw new InvalidSnapshot(seq, 'the content is missing, but nothing deleted it');
+  if (deletedAt === undefined || deletedAt <= seq)
+    throw new InvalidSnapshot(seq, 'the content is missing, but nothing deleted it');
 }
 
 function metaOfCommit(commit: ReturnType<typeof readCommitRecord>, seq: number): Uint8Array {

@@ -2,21 +2,20 @@ import { randomUUID } from 'node:crypto';
 import { mkdir, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Readable } from 'node:stream';
-import type { Head, Kernel, SealedBatch } from '../../kernel/kernel.ts';
+import type { Head, Inspector, Kernel, SealedBatch } from '../../kernel/kernel.ts';
 import { errorNumber } from '../../protocol/errors.ts';
 import { sthMessage } from '../../protocol/hash.ts';
 import { toHex } from '../../protocol/hex.ts';
+import type { CryptoPool } from '../crypto/crypto.ts';
 import type { Epoch, LogKey } from '../log/enclave-log.ts';
 import type { Signer } from '../signer/signer.ts';
-import type { CryptoPool } from '../crypto/crypto.ts';
-import type { Inspector } from '../../kernel/kernel.ts';
 import { EnclaveActor } from './actor.ts';
 import { EnclaveHost } from './enclave-host.ts';
 import type { Enclaves } from './enclaves.ts';
+import { readEventLines } from './event-lines.ts';
 import { emptyHead, type HydrateModules } from './hydrate.ts';
 import { sameBytes } from './in-flight.ts';
 import { type Answer, failed } from './reads.ts';
-import { readEventLines } from './event-lines.ts';
 import { InvalidSnapshot, replayFile, type Source, type Survey, survey } from './replay-file.ts';
 import { beginsWithBrace, readSnapshot, spool } from './snapshot-file.ts';
 
@@ -77,7 +76,11 @@ export class Restore {
     });
   }
 
-  async #once(enclave: Uint8Array, body: Readable, work: (source: (bundles: number) => Source) => Promise<Answer>): Promise<Answer> {
+  async #once(
+    enclave: Uint8Array,
+    body: Readable,
+    work: (source: (bundles: number) => Source) => Promise<Answer>,
+  ): Promise<Answer> {
     const name = toHex(enclave);
     if (this.#busy.has(name)) return failed(UNAVAILABLE);
     this.#busy.add(name);
@@ -92,7 +95,10 @@ export class Restore {
         this.#m.warn({ enclave: name, seq: error.seq, why: error.message }, 'a snapshot was refused');
         return failed(INVALID_SNAPSHOT, `"seq":${error.seq}`);
       }
-      this.#m.warn({ enclave: name, error: error instanceof Error ? error.message : String(error) }, 'a snapshot could not be taken in');
+      this.#m.warn(
+        { enclave: name, error: error instanceof Error ? error.message : String(error) },
+        'a snapshot could not be taken in',
+      );
       return failed(UNAVAILABLE);
     } finally {
       this.#busy.delete(name);
@@ -114,7 +120,10 @@ export class Restore {
     const key: LogKey = { enclave, lane: 0 };
     const [verified, host] = this.#kernel(enclave);
     const { contained } = await replayFile(source, known, verified, host, this.#m, {
-      verify: true, watermark: row, treeHead: null, onBatch: async () => {},
+      verify: true,
+      watermark: row,
+      treeHead: null,
+      onBatch: async () => {},
     });
     if (!contained) return failed(REGRESSED);
     const final = verified.head();
@@ -131,7 +140,14 @@ export class Restore {
     return { code: 0, body: Buffer.from(body) };
   }
 
-  async #store(key: LogKey, source: Source, known: Survey, row: Head | null, final: Head, treeHead: Uint8Array): Promise<void> {
+  async #store(
+    key: LogKey,
+    source: Source,
+    known: Survey,
+    row: Head | null,
+    final: Head,
+    treeHead: Uint8Array,
+  ): Promise<void> {
     const opened = await this.#m.log.open(key, this.#m.owner);
     const empty = emptyHead(key.enclave);
     if (opened.head.seq >= 0 || opened.head.bundles > 0) {
@@ -141,7 +157,9 @@ export class Restore {
     const [kernel, host] = this.#kernel(key.enclave);
     let from = empty;
     await replayFile(source, known, kernel, host, this.#m, {
-      verify: false, watermark: row, treeHead,
+      verify: false,
+      watermark: row,
+      treeHead,
       onBatch: async (batch) => {
         await this.#append(key, opened.epoch, from, batch, kernel.dueAt);
         from = batch.head;
@@ -160,8 +178,16 @@ export class Restore {
   #append(key: LogKey, epoch: Epoch, expected: Head, batch: SealedBatch, dueAt: number): Promise<void> {
     return new Promise((resolve, reject) => {
       this.#m.log.append({
-        key, epoch, expected, next: batch.head, batch, timestamp: batch.timestamp, dueAt, deletes: [],
-        done: (result) => (result === 'ok' ? resolve() : reject(new Error(`the log did not take the snapshot: ${result}`))),
+        key,
+        epoch,
+        expected,
+        next: batch.head,
+        batch,
+        timestamp: batch.timestamp,
+        dueAt,
+        deletes: [],
+        done: (result) =>
+          result === 'ok' ? resolve() : reject(new Error(`the log did not take the snapshot: ${result}`)),
       });
     });
   }
@@ -179,7 +205,9 @@ export class Restore {
     const kernel = this.#m.newKernel(host);
     // The snapshot's first sequencer authorised the Manifest; a key held here may be that of a later one.
     kernel.create({
-      enclave, lane: 0, expWindow: this.#m.expWindow,
+      enclave,
+      lane: 0,
+      expWindow: this.#m.expWindow,
       ...(found?.provisioned ? { provisioned: found.creator ? { creator: found.creator } : {} } : {}),
     });
     return [kernel, host];

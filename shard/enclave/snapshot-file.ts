@@ -105,7 +105,13 @@ async function* sequence(source: AsyncIterable<Buffer>): AsyncGenerator<{ value:
 function decodeSome(bytes: Uint8Array): { value: unknown; rest: Uint8Array } | null {
   if (bytes.length === 0) return null;
   try {
-    const [value, rest] = decodeFirst(bytes, { useMaps: true, strict: true, rejectDuplicateMapKeys: true, allowIndefinite: false, allowUndefined: false });
+    const [value, rest] = decodeFirst(bytes, {
+      useMaps: true,
+      strict: true,
+      rejectDuplicateMapKeys: true,
+      allowIndefinite: false,
+      allowUndefined: false,
+    });
     return { value, rest };
   } catch (error) {
     if (error instanceof Error && /not enough (data|entries)/.test(error.message)) return null;
@@ -130,8 +136,11 @@ function header(value: unknown): SnapshotHeader {
   if (!(value instanceof Map) || value.get('format') !== 'enc-snapshot') return broken();
   if (value.get('v') !== 1) throw new SnapshotBroken('a snapshot of another version');
   return {
-    kind: 'header', enclave: bytes(value.get('enclave'), 32), sequencer: bytes(value.get('sequencer'), 32),
-    head: natural(value.get('head')), bundles: natural(value.get('bundles')),
+    kind: 'header',
+    enclave: bytes(value.get('enclave'), 32),
+    sequencer: bytes(value.get('sequencer'), 32),
+    head: natural(value.get('head')),
+    bundles: natural(value.get('bundles')),
   };
 }
 
@@ -139,18 +148,34 @@ function itemOf(value: unknown, hash: ReturnType<typeof createHash>): SnapshotIt
   if (!Array.isArray(value)) return broken();
   if (value[0] === 0 && (value.length === 6 || value.length === 7)) {
     return {
-      kind: 'event', commit: value[1] instanceof Uint8Array ? value[1].slice() : broken(), timestamp: natural(value[2]), seq: natural(value[3]),
-      sequencer: bytes(value[4], 32), seqSig: bytes(value[5], 64), target: value.length === 7 ? bytes(value[6], 32) : null,
+      kind: 'event',
+      commit: value[1] instanceof Uint8Array ? value[1].slice() : broken(),
+      timestamp: natural(value[2]),
+      seq: natural(value[3]),
+      sequencer: bytes(value[4], 32),
+      seqSig: bytes(value[5], 64),
+      target: value.length === 7 ? bytes(value[6], 32) : null,
     };
   }
   if (value[0] === 1 && value.length === 5) {
-    return { kind: 'closing', index: natural(value[1]), firstSeq: natural(value[2]), size: natural(value[3]), t: natural(value[4]) };
+    return {
+      kind: 'closing',
+      index: natural(value[1]),
+      firstSeq: natural(value[2]),
+      size: natural(value[3]),
+      t: natural(value[4]),
+    };
   }
   if (value[0] === 2 && value.length === 3 && value[1] instanceof Map) {
     const sth: Map<unknown, unknown> = value[1];
     return {
-      kind: 'end', t: natural(sth.get('t')), ts: natural(sth.get('ts')), r: bytes(sth.get('r'), 32), sequencer: bytes(sth.get('sequencer'), 32),
-      sig: bytes(sth.get('sig'), 64), intact: Buffer.compare(bytes(value[2], 32), hash.copy().digest()) === 0,
+      kind: 'end',
+      t: natural(sth.get('t')),
+      ts: natural(sth.get('ts')),
+      r: bytes(sth.get('r'), 32),
+      sequencer: bytes(sth.get('sequencer'), 32),
+      sig: bytes(sth.get('sig'), 64),
+      intact: Buffer.compare(bytes(value[2], 32), hash.copy().digest()) === 0,
     };
   }
   return broken();

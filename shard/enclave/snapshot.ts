@@ -4,10 +4,11 @@ import { encode } from 'cborg';
 import type { FastifyReply } from 'fastify';
 import { type Head, IC_ERASED, IC_TAGS, RECORD_EVENT, TYPES } from '../../kernel/kernel.ts';
 import { commitMembers } from '../../protocol/commit.ts';
-import { errorNumber } from '../../protocol/errors.ts';
 import { toHex } from '../../protocol/hex.ts';
 import { algOf, readClosingRecord, readEventRecord, splitRecords } from '../../protocol/records.ts';
+import { send } from '../api/answer.ts';
 import type { EnclaveLog, LogKey } from '../log/enclave-log.ts';
+import type { ShardMetrics } from '../metrics.ts';
 import { EnclaveActor } from './actor.ts';
 import { errorBytes } from './answers.ts';
 import type { Enclaves } from './enclaves.ts';
@@ -22,6 +23,7 @@ const EMPTY = new Uint8Array(0);
 export interface SnapshotsModules {
   readonly enclaves: Enclaves;
   readonly log: EnclaveLog;
+  readonly metrics: ShardMetrics | null;
   readonly now: () => number;
 }
 
@@ -34,7 +36,7 @@ export class Snapshots {
   }
 
   async send(enclave: Uint8Array, reply: FastifyReply): Promise<unknown> {
-    const fail = (code: number) => reply.code(code === errorNumber('enclave_not_found') ? 404 : 503).type('application/json').send(errorBytes(code));
+    const fail = (code: number) => send(reply, code, errorBytes(code), this.#m.metrics);
     const actor = await this.#m.enclaves.actor(enclave);
     if (!(actor instanceof EnclaveActor)) return fail(actor);
     const lost = await released(actor);
@@ -63,7 +65,12 @@ async function* chunked(items: AsyncIterable<Uint8Array>): AsyncGenerator<Buffer
 }
 
 /** The encoded items of a snapshot that ends at `head`, which must be released. */
-export async function* snapshotItems(key: LogKey, head: Head, log: EnclaveLog, now: number): AsyncGenerator<Uint8Array> {
+export async function* snapshotItems(
+  key: LogKey,
+  head: Head,
+  log: EnclaveLog,
+  now: number,
+): AsyncGenerator<Uint8Array> {
   const hash = createHash('sha256');
   const hashed = (item: Uint8Array): Uint8Array => {
     hash.update(item);
@@ -72,9 +79,17 @@ export async function* snapshotItems(key: LogKey, head: Head, log: EnclaveLog, n
   const last = head.bundles > 0 ? await log.closing(key, head.bundles - 1) : await genesis(key, log);
   if (!last) throw new Error('the log has no tree head for its last bundle');
   const sth = readClosingRecord(last);
-  yield hashed(encode({
-    format: 'enc-snapshot', v: 1, enclave: key.enclave, sequencer: sth.sequencer, head: head.seq, bundles: head.bundles, created: now,
-  }));
+  yield hashed(
+    encode({
+      format: 'enc-snapshot',
+      v: 1,
+      enclave: key.enclave,
+      sequencer: sth.sequencer,
+      head: head.seq,
+      bundles: head.bundles,
+      created: now,
+    }),
+  );
   let seq = 0;
   let bundles = 0;
   while (seq <= head.seq || bundles < head.bundles) {
@@ -103,7 +118,12 @@ export async function* snapshotItems(key: LogKey, head: Head, log: EnclaveLog, n
     if (!moved) throw new Error(`the log ends at seq ${seq - 1}, its head says ${head.seq}`);
   }
   const tree = {
-    enclave: toHex(key.enclave), t: sth.t, ts: head.bundles, r: toHex(sth.ctRoot), sequencer: toHex(sth.sequencer), sig: toHex(sth.sthSig),
+    enclave: toHex(key.enclave),
+    t: sth.t,
+    ts: head.bundles,
+    r: toHex(sth.ctRoot),
+    sequencer: toHex(sth.sequencer),
+    sig: toHex(sth.sthSig),
   };
   yield encode([2, tree, hash.digest()]);
 }
@@ -117,10 +137,16 @@ async function genesis(key: LogKey, log: EnclaveLog): Promise<Uint8Array | null>
 function eventItem(enclave: Uint8Array, e: ReturnType<typeof readEventRecord>, content: Uint8Array): Uint8Array {
   const erased = (e.flags & IC_ERASED) !== 0;
   const commit = commitMembers({
-    hash: toHex(e.hash), enclave: toHex(enclave), from: toHex(e.from), type: e.type,
+    hash: toHex(e.hash),
+    enclave: toHex(enclave),
+    from: toHex(e.from),
+    type: e.type,
     content: erased ? 'null' : Buffer.from(content.buffer, content.byteOffset, content.length).toString('utf8'),
     contentHash: erased ? toHex(e.contentHash) : undefined,
-    exp: e.exp, tags: e.flags & IC_TAGS ? e.tags : undefined, alg: algOf(e.flags), sig: toHex(e.sig),
+    exp: e.exp,
+    tags: e.flags & IC_TAGS ? e.tags : undefined,
+    alg: algOf(e.flags),
+    sig: toHex(e.sig),
   });
   const item: unknown[] = [0, Buffer.from(`{${commit}}`), e.timestamp, e.seq, e.sequencer, e.seqSig];
   // An erased Update no longer says what it updated, and the state of its bundle depends on it.

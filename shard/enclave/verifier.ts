@@ -1,4 +1,4 @@
-import { IC_ALG, IC_ECDSA, IC_HASH_OK, STAGE_FORGED, STAGE_VERIFIED, TYPES } from '../../kernel/kernel.ts';
+import { IC_ALG, IC_ECDSA, STAGE_FORGED, STAGE_VERIFIED, TYPES } from '../../kernel/kernel.ts';
 import type { CryptoPool } from '../crypto/crypto.ts';
 import type { PendingCommit } from './commit.ts';
 
@@ -113,9 +113,4 @@ export class Verifier {
       for (const target of touched) target.pump();
     }
   }
-}
-
-/** True if the signature need not be looked at, because an earlier check refuses the commit anyway. */
-export function refusedEarlier(ic: Uint8Array): boolean {
-  return ((ic[6] as number) & IC_HASH_OK) === 0;
 }

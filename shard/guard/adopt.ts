@@ -21,7 +21,11 @@ export async function checkGuard(log: EnclaveLog, guard: ReleaseGuard): Promise<
 }
 
 /** The operator vouches for the log as it is: every enclave without a watermark gets its head as one. */
-export async function adoptGuard(log: EnclaveLog, guard: ReleaseGuard, progress: (enclaves: number) => void): Promise<void> {
+export async function adoptGuard(
+  log: EnclaveLog,
+  guard: ReleaseGuard,
+  progress: (enclaves: number) => void,
+): Promise<void> {
   let after: LogKey | null = null;
   let adopted = 0;
   for (;;) {

@@ -1,15 +1,15 @@
 import assert from 'node:assert/strict';
-import { createReferenceKernel } from '../../kernel/reference/kernel.ts';
-import { createWasmKernel } from '../../kernel/wasm-kernel.ts';
-import { createWasmInspector } from '../../kernel/wasm-inspector.ts';
-import { loadWasmModule } from '../../kernel/wasm-module.ts';
 import type { Kernel, KernelHost, SealedBatch } from '../../kernel/kernel.ts';
-import { jump } from '../../protocol/jump.ts';
-import { signCommit, enclaveIdOf } from '../../protocol/commit.ts';
-import { MAX_ARRAY, MAX_COMMIT_BYTES, EXP_WINDOW } from '../../protocol/limits.ts';
-import { toHex, unhex } from '../../protocol/hex.ts';
+import { createReferenceKernel } from '../../kernel/reference/kernel.ts';
+import { createWasmInspector } from '../../kernel/wasm-inspector.ts';
+import { createWasmKernel } from '../../kernel/wasm-kernel.ts';
+import { loadWasmModule } from '../../kernel/wasm-module.ts';
+import { enclaveIdOf, signCommit } from '../../protocol/commit.ts';
 import type { PublicKey } from '../../protocol/hex.ts';
+import { toHex, unhex } from '../../protocol/hex.ts';
 import { toJson } from '../../protocol/json.ts';
+import { jump } from '../../protocol/jump.ts';
+import { EXP_WINDOW, MAX_ARRAY, MAX_COMMIT_BYTES } from '../../protocol/limits.ts';
 import { openSecp256k1 } from '../../shard/crypto/open.ts';
 import type { Checks } from './checks.ts';
 
@@ -34,7 +34,9 @@ export async function smokeCode(checks: Checks): Promise<void> {
   });
   const module = await loadWasmModule();
   await checks.check('the kernel imports exactly the three host calls', () => {
-    const names = WebAssembly.Module.imports(module).map(({ name }) => name).sort();
+    const names = WebAssembly.Module.imports(module)
+      .map(({ name }) => name)
+      .sort();
     assert.deepEqual(names, ['host_event_meta', 'host_sign_seq', 'host_verify']);
   });
   await checks.check('both kernels make the same bytes of the same commits', () => {
@@ -50,12 +52,18 @@ export async function smokeCode(checks: Checks): Promise<void> {
     const commits = someCommits(toHex(secp.publicKey(SECRET) as Uint8Array) as PublicKey);
     const ics = commits.map((commit) => inspector.inspect(Buffer.from(JSON.stringify(commit)), 'post').bytes);
     const run = (kernel: Kernel): SealedBatch & { state: string } => {
-      kernel.create({ enclave: unhex(commits[0]?.enclave as string), lane: 0, sequencer: secp.publicKey(SEQUENCER) as Uint8Array, expWindow: EXP_WINDOW });
+      kernel.create({
+        enclave: unhex(commits[0]?.enclave as string),
+        lane: 0,
+        sequencer: secp.publicKey(SEQUENCER) as Uint8Array,
+        expWindow: EXP_WINDOW,
+      });
       kernel.begin(1_700_000_000_000);
       for (const ic of ics) assert.equal(kernel.stage(ic, 0), 0);
       const hashes = kernel.end();
       const signatures = new Uint8Array(hashes.length * 2);
-      for (let i = 0; i * 32 < hashes.length; i++) signatures.set(secp.signSchnorr(SEQUENCER, hashes.slice(i * 32, i * 32 + 32)), i * 64);
+      for (let i = 0; i * 32 < hashes.length; i++)
+        signatures.set(secp.signSchnorr(SEQUENCER, hashes.slice(i * 32, i * 32 + 32)), i * 64);
       return { ...kernel.seal(signatures), state: toHex(kernel.stateHash()) };
     };
     const wasm = run(createWasmKernel(module, host));
@@ -72,8 +80,11 @@ function someCommits(from: PublicKey) {
   const manifest = toJson({
     enc_v: 2,
     RBAC: {
-      states: ['OWNER'], traits: ['admin(0)'], readers: [{ type: 'OWNER', reads: '*' }],
-      customs: [{ event: 'note', operator: 'OWNER', ops: ['C'] }], init: [{ identity: from, state: 'OWNER', traits: ['admin'] }],
+      states: ['OWNER'],
+      traits: ['admin(0)'],
+      readers: [{ type: 'OWNER', reads: '*' }],
+      customs: [{ event: 'note', operator: 'OWNER', ops: ['C'] }],
+      init: [{ identity: from, state: 'OWNER', traits: ['admin'] }],
     },
   });
   const enclave = enclaveIdOf(from, manifest);
@@ -86,4 +97,8 @@ function someCommits(from: PublicKey) {
 }
 
 const plain = (value: unknown): unknown =>
-  value instanceof Map ? Object.fromEntries([...value].map(([k, v]) => [k, plain(v)])) : Array.isArray(value) ? value.map(plain) : value;
+  value instanceof Map
+    ? Object.fromEntries([...value].map(([k, v]) => [k, plain(v)]))
+    : Array.isArray(value)
+      ? value.map(plain)
+      : value;

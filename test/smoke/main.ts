@@ -1,7 +1,7 @@
 import { parseArgs } from 'node:util';
-import { smokeNode } from './node-checks.ts';
 import { Checks } from './checks.ts';
 import { smokeCode } from './code-checks.ts';
+import { smokeNode } from './node-checks.ts';
 
 const HELP = `npm run smoke [-- --url URL]
 
@@ -9,7 +9,9 @@ Without a URL: the codec and both kernels, with nothing running, in less than a 
 With a URL: the same, and then that node: create, commit, read, prove. Needs no key and no token.
 `;
 
-const { values } = parseArgs({ options: { url: { type: 'string' }, help: { type: 'boolean' }, json: { type: 'string' } } });
+const { values } = parseArgs({
+  options: { url: { type: 'string' }, help: { type: 'boolean' }, json: { type: 'string' } },
+});
 if (values.help) process.stdout.write(HELP);
 else {
   const checks = new Checks();

@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { type Enclave, EncClient, generateKey, type Receipt, Refused } from '../../client/index.ts';
+import { EncClient, type Enclave, generateKey, type Receipt, Refused } from '../../client/index.ts';
 import { openSecp256k1 } from '../../shard/crypto/open.ts';
 import type { Checks } from './checks.ts';
 
@@ -11,14 +11,19 @@ export async function smokeNode(checks: Checks, url: string): Promise<void> {
   const stranger = generateKey(secp);
   let enclave: Enclave | null = null;
   let receipt: Receipt | null = null;
-  const reachable = await checks.check('the node says what it is', async () => assert.ok((await client.node()).version));
+  const reachable = await checks.check('the node says what it is', async () =>
+    assert.ok((await client.node()).version),
+  );
   if (!reachable) return;
   await checks.check('an enclave is created', async () => {
     const created = await client.create(key, {
-      enc_v: 2, bundle: { size: 2 },
+      enc_v: 2,
+      bundle: { size: 2 },
       RBAC: {
-        states: ['OWNER'], readers: [{ type: 'OWNER', reads: '*' }],
-        customs: [{ event: 'note', operator: 'OWNER', ops: ['C'] }], init: [{ identity: key.id, state: 'OWNER', traits: [] }],
+        states: ['OWNER'],
+        readers: [{ type: 'OWNER', reads: '*' }],
+        customs: [{ event: 'note', operator: 'OWNER', ops: ['C'] }],
+        init: [{ identity: key.id, state: 'OWNER', traits: [] }],
       },
     });
     enclave = created.enclave;
@@ -45,6 +50,9 @@ export async function smokeNode(checks: Checks, url: string): Promise<void> {
   });
   await checks.check('a stranger is refused', async () => {
     const other = client.enclave(opened().id, { key: stranger });
-    await assert.rejects(other.commit('note', { text: 'no' }), (error) => error instanceof Refused && error.code === 'forbidden');
+    await assert.rejects(
+      other.commit('note', { text: 'no' }),
+      (error) => error instanceof Refused && error.code === 'forbidden',
+    );
   });
 }
