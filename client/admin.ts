@@ -25,12 +25,13 @@ export class Admin {
 
   /** Closes the open bundle now. The tree head is checked as `enclave.sth` checks it. */
   async closeBundle(enclave: Enclave): Promise<TreeHead> {
+    const floor = enclave.trust.sth;
     const answer = await this.transport.json({
       method: 'POST',
       path: `/enclaves/${enclave.id}/close-bundle`,
       token: this.token,
     });
-    return enclave.takeTreeHead(answer, 'close-bundle');
+    return enclave.takeTreeHead(answer, 'close-bundle', floor);
   }
 
   /** The enclave as an `.enc` file (PROTOCOL §10), unchecked: `restore` checks it, and so does `checkSnapshot`. */

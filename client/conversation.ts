@@ -1,14 +1,12 @@
-import { be32, concat } from '../protocol/bytes.ts';
-import { sessionPlainMessage } from '../protocol/hash.ts';
-import { toHex, unhex } from '../protocol/hex.ts';
-import { SESSION_LIFETIME } from '../protocol/limits.ts';
-import { anything, claim, is, isId, isSeq, Mismatch, shaped, told } from './check.ts';
+import { claim, is, isId, Mismatch, shaped, told } from './check.ts';
 import type { Clock } from './clock.ts';
 import { enclaveIdOf } from './commit.ts';
 import { NodeLied, Refused } from './errors.ts';
+import { checkInfo, shapeInfo } from './info.ts';
 import type { Key } from './keys.ts';
 import { type OnRetry, retrying } from './retry.ts';
 import type { Secp } from './secp.ts';
+import { Sessions } from './sessions.ts';
 import type { Call, Transport } from './transport.ts';
 import type { Sighting, Trust } from './trust.ts';
 import type { EncEvent, Info, Receipt } from './types.ts';
@@ -32,18 +30,6 @@ export interface ConversationOptions {
   readonly onRetry?: OnRetry | undefined;
 }
 
-const INFO = {
-  type: is('Info'),
-  enclave: isId,
-  sequencer: isId,
-  head: isSeq,
-  timestamp: isSeq,
-  status: is('active', 'paused', 'terminated', 'migrated'),
-  bundle: anything,
-  lanes: isSeq,
-  manifest: isId,
-};
-
 /**
  * One reader, one enclave, one node: sessions, retries of reads, and whose signatures count. Before the first request
  * that needs it, the sequencer is settled: what the Manifest names, what the caller names, or the first one seen; later
@@ -57,7 +43,7 @@ export class Conversation {
   readonly key: Key | undefined;
   private readonly transport: Transport;
   private readonly options: ConversationOptions;
-  private readonly tokens = new Map<string, { token: string; expires: number }>();
+  private readonly sessions: Sessions;
   private settling: Promise<void> | undefined;
   /** Content of the Manifest, once it was read. */
   manifest: Record<string, unknown> | undefined;
@@ -72,6 +58,7 @@ export class Conversation {
     this.clock = modules.clock;
     this.transport = modules.transport;
     this.key = options.key;
+    this.sessions = new Sessions(modules.clock);
   }
 
   /** A request that is safe to repeat, until `until` (Unix ms). `failed` is told of each attempt that had no answer. */
@@ -124,31 +111,11 @@ export class Conversation {
   /** Info, held against what is known (PROTOCOL §9). It is not signed: head and status are the node's word. */
   async info(): Promise<Info> {
     await this.settle();
+    // As known when asking: what other calls learn meanwhile is no measure for this answer.
+    const { head } = this.trust;
     const info = await this.rawInfo();
     if (info.sequencer !== this.sequencer) await this.follow('Info', info.sequencer);
-    told('Info', info, () => {
-      const { head } = this.trust;
-      if (head) {
-        claim(
-          info.head >= head.seq,
-          `the head is ${info.head}, but event ${head.seq} has been shown before: the node lost events or shows an old state`,
-        );
-        claim(info.timestamp >= head.timestamp, 'the time of the head is before that of an event shown earlier');
-        claim(
-          info.head !== head.seq || info.timestamp === head.timestamp,
-          'the time of the head is not that of the event',
-        );
-      }
-      const manifest = this.trust.seen(0);
-      claim(!manifest || info.manifest === manifest.id, 'it names another Manifest');
-      if (this.manifest) {
-        const { size = 256, timeout = 5000 } = (this.manifest['bundle'] ?? {}) as { size?: number; timeout?: number };
-        claim(
-          info.bundle.size === size && info.bundle.timeout === timeout,
-          'the bundle settings are not those of the Manifest',
-        );
-      }
-    });
+    told('Info', info, () => checkInfo(info, { head, manifestId: this.trust.seen(0)?.id, manifest: this.manifest }));
     return info;
   }
 
@@ -281,12 +248,7 @@ export class Conversation {
       path: '/',
       body: JSON.stringify({ type: 'Info', enclave: this.enclave }),
     });
-    return told('Info', answer, () => {
-      const info = shaped<Info>(answer, 'the answer', INFO);
-      shaped(info.bundle, 'its bundle', { size: isSeq, timeout: isSeq });
-      claim(info.enclave === this.enclave, 'it is about another enclave');
-      return info;
-    });
+    return told('Info', answer, () => shapeInfo(answer, this.enclave));
   }
 
   private async askWith(
@@ -297,7 +259,7 @@ export class Conversation {
   ): Promise<unknown> {
     if (!this.key) throw new TypeError('This call needs a key: open the enclave with one.');
     const { type, ...rest } = fields;
-    const session = await this.token(sequencer, this.key);
+    const session = await this.sessions.token(sequencer, this.key);
     const body = JSON.stringify({
       ...(type === undefined ? {} : { type }),
       enclave: this.enclave,
@@ -306,17 +268,6 @@ export class Conversation {
       ...rest,
     });
     return this.ask({ method: 'POST', path, body, signal });
-  }
-
-  /** A plain session token (PROTOCOL §8) for half of the time allowed, so that clocks may differ; made anew before it ends. */
-  private async token(sequencer: string, key: Key): Promise<string> {
-    const now = Math.floor(this.clock.now() / 1000);
-    const kept = this.tokens.get(sequencer);
-    if (kept && kept.expires - now > SESSION_LIFETIME / 8) return kept.token;
-    const expires = now + SESSION_LIFETIME / 2;
-    const token = toHex(concat(await key.sign(sessionPlainMessage(unhex(sequencer), expires)), be32(expires)));
-    this.tokens.set(sequencer, { token, expires });
-    return token;
   }
 }
 

@@ -105,9 +105,9 @@ export class Enclave {
     return this.proofs.sth();
   }
 
-  /** Checks a tree head that came from elsewhere as `sth` does. */
-  takeTreeHead(sth: unknown, from = 'tree head'): Promise<TreeHead> {
-    return this.proofs.take(from, sth);
+  /** Checks a tree head that came from elsewhere, such as another client: it must be of the same history. */
+  takeTreeHead(sth: unknown, from = 'tree head', floor?: TreeHead): Promise<TreeHead> {
+    return this.proofs.take(from, sth, floor);
   }
 
   /** Proves that one checked tree head continues another. */

@@ -58,32 +58,43 @@ export class Proofs {
   /** The current tree head: signed by the sequencer, and consistent with the newest one known, which it then replaces. */
   async sth(): Promise<TreeHead> {
     await this.talk.settle();
+    const floor = this.talk.trust.sth;
     const answer = await this.talk.ask({ method: 'GET', path: `/${this.talk.enclave}/sth` });
-    return this.take('sth', answer);
+    return this.take('sth', answer, floor);
   }
 
-  /** Checks a tree head from anywhere (close-bundle, another client) as `sth` does. */
-  async take(call: string, answer: unknown): Promise<TreeHead> {
+  /**
+   * Checks a tree head from anywhere (close-bundle, another client): signed by a sequencer of the enclave, and one
+   * history with the newest one known. `floor`: the one known when this was asked for, behind which it must not be.
+   */
+  async take(call: string, answer: unknown, floor?: TreeHead): Promise<TreeHead> {
     await this.talk.settle();
     const sth = told(call, answer, () => checkTreeHead(answer, this.talk.enclave, this.talk.secp));
     await this.talk.expectSequencer(call, sth.sequencer);
-    const before = this.talk.trust.sth;
-    told(call, { sth, before }, () => {
-      if (!before) return;
+    told(call, { sth, before: floor }, () => {
+      const before = floor?.ts ?? 0;
       claim(
-        sth.ts >= before.ts,
-        `it has ${sth.ts} bundles, but ${before.ts} were shown before: the node lost some or shows an old head`,
-      );
-      claim(sth.t >= before.t, 'it is older than the one shown before');
-      claim(
-        sth.ts !== before.ts || (sth.r === before.r && sth.t === before.t),
-        'two different tree heads of the same size (the log was forked)',
+        sth.ts >= before,
+        `it has ${sth.ts} bundles, but ${before} were shown before: the node lost some or shows an old head`,
       );
     });
-    if (before && before.ts < sth.ts) await this.consistency(before, sth);
+    const newest = this.talk.trust.sth;
+    if (newest) await this.compare(call, ...(sth.ts < newest.ts ? ([sth, newest] as const) : ([newest, sth] as const)));
     this.talk.trust.advance(sth);
     await this.talk.trust.save();
     return sth;
+  }
+
+  /** Two tree heads of one history, the smaller first: times, terms, and the proof of consistency. */
+  private async compare(call: string, older: TreeHead, newer: TreeHead): Promise<void> {
+    const term = (head: TreeHead): number => this.talk.trust.terms.findIndex((one) => one.sequencer === head.sequencer);
+    told(call, { older, newer }, () => {
+      claim(newer.t >= older.t, 'the larger of two tree heads is the older one');
+      claim(term(newer) >= term(older), 'it is signed by a sequencer whose term is over');
+      const same = newer.r === older.r && newer.t === older.t;
+      claim(newer.ts !== older.ts || same, 'two different tree heads of the same size (the log was forked)');
+    });
+    if (older.ts < newer.ts) await this.consistency(older, newer);
   }
 
   /** Shows that `newer` continues `older`; throws NodeLied if it does not. The tree heads must have been checked. */

@@ -81,6 +81,9 @@ async function pullPage(
   options: PullOptions,
   before: { last?: EncEvent | undefined; head: number },
 ): Promise<{ events: EncEvent[]; head: number }> {
+  await talk.settle();
+  // As known when asking: what other calls learn meanwhile is no measure for this answer.
+  const known = Math.max(before.head, talk.trust.head?.seq ?? -1);
   const answer = await talk.askAs('/', { type: 'Pull', after_seq: after, limit }, options.signal);
   const page = told('Pull', answer, () => {
     const { events, head } = shaped<{ events: unknown[]; head: number }>(answer, 'the answer', {
@@ -98,7 +101,6 @@ async function pullPage(
       !before.last || !first || first.timestamp >= before.last.timestamp,
       'the time goes back from one page to the next',
     );
-    const known = Math.max(before.head, talk.trust.head?.seq ?? -1);
     claim(head >= known, `the head is ${head}, but it was ${known} before`);
     claim((checked.at(-1)?.seq ?? -1) <= head, 'an event is beyond the head');
     if (options.complete) {
