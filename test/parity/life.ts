@@ -266,6 +266,7 @@ export class Life {
       enclave: hex(this.#params.enclave),
       sequencer: this.#pipeline.sequencer.pub,
       ids: events.map(({ id }) => id),
+      losers: this.#model.losers,
       types: this.#model.manifest.types,
       head: this.#pipeline.sealed,
       bundles: closings.length,

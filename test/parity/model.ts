@@ -3,6 +3,7 @@ import {
   DENY,
   hasTrait,
   isActive,
+  lostColumns,
   OP_C,
   OP_D,
   OP_U,
@@ -56,6 +57,8 @@ export class Model {
   gates = new Map<string, boolean>();
   slots = new Map<string, Slot>();
   readonly targets = new Map<string, Target>();
+  /** who lost a state or a trait lately */
+  losers: readonly string[] = [];
   status: 'active' | 'paused' | 'terminated' | 'migrated' = 'active';
 
   constructor(manifest: Manifest) {
@@ -332,6 +335,7 @@ export class Model {
   #change(type: string, content: Content, from: string): void {
     const traitOf = (): number => this.manifest.traits.findIndex(({ name }) => name === content.trait);
     const set = (who: string, bits: number): void => {
+      if (lostColumns(this.bitsOf(who), bits).length > 0) this.losers = [...this.losers.slice(-5), who];
       if (bits === 0) this.bits.delete(who);
       else this.bits.set(who, bits);
     };

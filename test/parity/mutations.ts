@@ -38,6 +38,7 @@ export const MUTATIONS: readonly Mutation[] = [
     file: rules,
     text: "else if (verdict === 'forbidden') verdict = 'gate_closed'",
     fault: "else verdict = 'gate_closed'",
+    seed: 6,
   },
   {
     name: 'gates are ignored',
@@ -56,6 +57,7 @@ export const MUTATIONS: readonly Mutation[] = [
     file: rules,
     text: '!prefix && key === row.key',
     fault: '!prefix && key.startsWith(row.key)',
+    seed: 3,
   },
   {
     name: 'rank: < for ≤ on the target',
@@ -68,12 +70,14 @@ export const MUTATIONS: readonly Mutation[] = [
     file: access,
     text: 'if (!exempt && rank <= floor)',
     fault: 'if (!exempt && rank < floor)',
+    seed: 2,
   },
   {
     name: 'rank: infinity may grant rank 0',
     file: access,
     text: 'Number.isFinite(authority) ? authority : 0',
     fault: 'Number.isFinite(authority) ? authority : -1',
+    seed: 2,
   },
   { name: 'rank: OWNER is no rank', file: access, text: "=== 'OWNER') return -1", fault: "=== 'OWNED') return -1" },
   {
@@ -93,6 +97,7 @@ export const MUTATIONS: readonly Mutation[] = [
     file: access,
     text: "const exempt = self && content.type === 'Revoke'",
     fault: 'const exempt = self',
+    seed: 2,
   },
   {
     name: 'an owner may be moved out',
@@ -136,36 +141,42 @@ export const MUTATIONS: readonly Mutation[] = [
     file: 'protocol/rules-target.ts',
     text: 'sender: target.from === sender.id',
     fault: 'sender: false',
+    seed: 2,
   },
   {
     name: 'Sender is forgotten in reading',
     file: 'protocol/read-rules.ts',
     text: 'sender: event.sender };',
     fault: 'sender: false };',
+    seed: 3,
   },
   {
     name: 'deleted before forbidden',
     file: 'protocol/rules-target.ts',
     text: 'if (refused !== null) return refused;',
     fault: "if (deleted) return 'deleted';\n  if (refused !== null) return refused;",
+    seed: 2,
   },
   {
     name: 'a slot that is there takes C',
     file: 'protocol/rules-slots.ts',
     text: 'present ? OP_U : OP_C',
     fault: 'OP_C',
+    seed: 10,
   },
   {
     name: 'deleting what is absent is fine',
     file: 'protocol/rules-slots.ts',
     text: "return content.delete && !present ? 'no_change' : null;",
     fault: 'return null;',
+    seed: 3,
   },
   {
     name: 'lifecycle default beside rows',
     file: 'protocol/rules-lifecycle.ts',
     text: 'if (rows.length > 0) return',
     fault: 'if (rows.length > 0 && manifest.traits.length === 0) return',
+    seed: 3,
   },
   {
     name: 'OWNER may end what has rank-0 traits',
@@ -178,6 +189,7 @@ export const MUTATIONS: readonly Mutation[] = [
     file: 'protocol/rules-lifecycle.ts',
     text: "&& type !== 'Resume' && type !== 'Terminate'",
     fault: "&& type !== 'Resume'",
+    seed: 2,
   },
   {
     name: 'Migrate does not look at the CT root',
@@ -191,12 +203,13 @@ export const MUTATIONS: readonly Mutation[] = [
     text: 'size + 1 === state.manifest.size',
     fault: 'size === state.manifest.size',
   },
-  { name: 'a bundle is due one millisecond late', file: kernel, text: 't >= dueAt', fault: 't > dueAt' },
+  { name: 'a bundle is due one millisecond late', file: kernel, text: 't >= dueAt', fault: 't > dueAt', seed: 2 },
   {
     name: 'Terminate leaves the bundle open',
     file: staged,
     text: "new Set(['Terminate', 'Migrate'])",
     fault: "new Set(['Migrate'])",
+    seed: 2,
   },
   {
     name: 'exp = T is accepted',
@@ -229,6 +242,7 @@ export const MUTATIONS: readonly Mutation[] = [
     text: 'const original = staged.recents.seqOf(c.hash);\n    if (original >= 0) {',
     fault:
       "const original = staged.recents.seqOf(c.hash);\n    if (original >= 0 && staged.state?.status === 'active') {",
+    seed: 4,
   },
   {
     name: 'a duplicate is forgotten while it is valid',
@@ -265,18 +279,21 @@ export const MUTATIONS: readonly Mutation[] = [
     file: state,
     text: 'state.manifest.marked.has(column)',
     fault: "state.manifest.marked.has(column) && !state.marks.has(identity + ':' + column)",
+    seed: 8,
   },
   {
     name: 'retention ends one event early',
     file: readRules,
     text: 'reader.mark(row.column) >= event.seq',
     fault: 'reader.mark(row.column) > event.seq',
+    seed: 3,
   },
   {
     name: '_R does not deny a readers row',
     file: readRules,
     text: 'if (rows.some((row) => row.ops & (OP_R << DENY)',
     fault: 'if (rows.some((row) => row.ops & (0 << DENY)',
+    seed: 10,
   },
   {
     name: 'Pull does not know P',
@@ -289,6 +306,7 @@ export const MUTATIONS: readonly Mutation[] = [
     file: readRules,
     text: 'mayRead(manifest, reader, event, pull) && mayRead(manifest, reader, target, pull)',
     fault: 'mayRead(manifest, reader, event, pull)',
+    seed: 6,
   },
   { name: 'gates begin open', file: state, text: '?.open ?? false)', fault: '?.open ?? true) || true' },
   {
@@ -308,6 +326,7 @@ export const MUTATIONS: readonly Mutation[] = [
     file: apply,
     text: 'const state = takeOver ? activated(before) : before;',
     fault: "const state = takeOver ? { ...before, status: 'active' as const } : before;",
+    seed: 9,
   },
   {
     name: 'an odd node is hashed with itself',
@@ -365,18 +384,21 @@ export const MUTATIONS: readonly Mutation[] = [
     file: 'protocol/session.ts',
     text: 'seconds - SESSION_LEEWAY',
     fault: 'seconds - SESSION_LEEWAY - 1',
+    seed: 3,
   },
   {
     name: 'session: no upper end',
     file: 'protocol/session.ts',
     text: 'expires > seconds + SESSION_LIFETIME + SESSION_LEEWAY',
     fault: 'expires > 2 ** 32',
+    seed: 2,
   },
   {
     name: 'filter: end_before includes its end',
     file: 'protocol/filter-match.ts',
     text: 'n <= filter.to',
     fault: 'n <= filter.to + 1',
+    seed: 2,
   },
   {
     name: 'proofs against the open state',
@@ -407,6 +429,7 @@ export const MUTATIONS: readonly Mutation[] = [
     file: 'protocol/json.ts',
     text: 'export const MAX_DEPTH = 32;',
     fault: 'export const MAX_DEPTH = 33;',
+    seed: 10,
   },
   {
     name: '2^53 is an integer',
