@@ -207,3 +207,43 @@ test('whoever reads everything can make a snapshot that checks', async () => {
   while (!step.done) step = await checked.next();
   assert.deepEqual([step.value.events, step.value.bundles, step.value.named], [10, 2, true]);
 });
+
+test('an honest node is not accused, however its answers to parallel calls overtake each other', async () => {
+  const seed = 20_261_123;
+  console.log(`seed ${seed}`);
+  let state = seed;
+  const random = (n: number): number => {
+    state = (Math.imul(state, 1_103_515_245) + 12_345) >>> 0;
+    return (state >>> 8) % n;
+  };
+  const mine = await new World(secp).fill({ nonce: 'parallel' });
+  const delayed = async (url: string, init: RequestInit): Promise<Response> => {
+    const pause = async (): Promise<void> => {
+      for (let turns = random(8); turns > 0; turns--) await new Promise(setImmediate);
+    };
+    await pause();
+    const response = await mine.node.fetch(url, init);
+    await pause();
+    return response;
+  };
+  const client = new EncClient('http://node.test', { fetch: delayed, secp, clock: mine.node.clock, retryMs: 0 });
+  const room = client.enclave(mine.enclave, { key: mine.alice });
+  const calls: (() => Promise<unknown>)[] = [
+    () => room.commit('message', { n: random(1e6) }),
+    () => room.commitAll([1, 2, 3].map((n) => ({ type: 'message', content: { n: n + random(1e6) } }))),
+    () => client.admin().closeBundle(room),
+    () => room.info(),
+    () => room.sth(),
+    () => room.query({ limit: 20, reverse: true }, { proveStatus: true }),
+    () => room.pull({ pageSize: 50, complete: true }).next(),
+    () => room.state({ member: mine.bob.id }),
+    () => room.prove({ seq: random(9) }),
+    () => room.members(),
+  ];
+  const busy = async (): Promise<void> => {
+    for (let i = 0; i < 25; i++) await calls[random(calls.length)]?.();
+  };
+  await Promise.all(Array.from({ length: 6 }, busy));
+  const report = await room.verify();
+  assert.ok(report.events > 10);
+});
