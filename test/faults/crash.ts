@@ -8,6 +8,8 @@ import type { RunContext } from './scenario.ts';
 import { Address, Stuck, Workload } from './workload.ts';
 
 const CLIENTS = 4;
+/** Receipts after which a node that should have died at an aimed moment is killed anyway. */
+const AIMED_RECEIPTS = 80;
 /** bundles of the enclaves of a run: full ones, and ones that time closes */
 export const BUNDLES = [
   { size: 8, timeout: 5000 },
@@ -24,7 +26,8 @@ export async function crash({ random, tally, folder }: RunContext): Promise<stri
   const hits = join(folder, 'hits');
   const address = new Address();
   const workload = new Workload(address, random);
-  const lives = random.int(2, 3);
+  const lives = random.int(2, 4);
+  const appendFirst = random.chance(0.5);
   const outputs: string[] = [];
   const violations: string[] = [];
   let done = false;
@@ -38,11 +41,12 @@ export async function crash({ random, tally, folder }: RunContext): Promise<stri
   let node: NodeProcess | null = null;
   try {
     for (let life = 0; life < lives && !done; life++) {
-      const plan = random.chance(0.8) ? makePlan(random, hits) : null;
+      // The first two lives die at one aimed moment each, any further one wherever chance has it.
+      const plan = life < 2 ? makePlan(random, hits, (life === 0) === appendFirst ? 'append' : 'advance') : null;
       node = await NodeProcess.start({ data, ...(plan ? { plan } : {}), flags: random.chance(0.4) ? ['--max-active', '2'] : [] });
       const gone = node.ended;
       address.up(node.url);
-      const some = workload.receipts(random.int(10, 45)).then(() => new Promise((resolve) => setTimeout(resolve, random.int(0, 12))));
+      const some = workload.receipts(plan ? AIMED_RECEIPTS : random.int(10, 45)).then(() => new Promise((resolve) => setTimeout(resolve, random.int(0, 12))));
       await Promise.race([gone, some, clients.catch(() => {})]);
       address.down();
       await node.kill();
@@ -71,14 +75,13 @@ export async function crash({ random, tally, folder }: RunContext): Promise<stri
   return violations;
 }
 
-/** Some faults that pass, and mostly one that kills. */
-export function makePlan(random: Random, hits: string): FaultPlan {
-  const append: Record<number, AppendFault> = {};
-  const advance: Record<number, AdvanceFault> = {};
-  for (let i = random.int(1, 3); i > 0; i--) append[random.int(2, 16)] = random.pick(['unknown-persisted', 'unknown-lost', 'late']);
-  for (let i = random.int(1, 2); i > 0; i--) advance[random.int(2, 14)] = random.pick(['refuse', 'unknown-moved']);
-  const dies = random.int(0, 4);
-  if (dies < 2) append[random.int(6, 26)] = 'die';
-  else if (dies < 4) advance[random.int(6, 26)] = 'die';
+/** Some faults that pass, and behind them one that kills. */
+function makePlan(random: Random, hits: string, dies: 'append' | 'advance'): FaultPlan {
+  const append: Record<number, AppendFault> = { [random.int(3, 9)]: 'unknown-persisted' };
+  const advance: Record<number, AdvanceFault> = { [random.int(2, 8)]: 'refuse' };
+  for (let i = random.int(0, 2); i > 0; i--) append[random.int(2, 16)] = random.pick(['unknown-persisted', 'unknown-lost', 'late']);
+  for (let i = random.int(0, 1); i > 0; i--) advance[random.int(2, 14)] = random.pick(['refuse', 'unknown-moved']);
+  if (dies === 'append') append[random.int(8, 18)] = 'die';
+  else advance[random.int(8, 18)] = 'die';
   return { append, advance, hits };
 }
