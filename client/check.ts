@@ -36,7 +36,6 @@ export const isListOf =
   (test: Test): Test =>
   (v) =>
     Array.isArray(v) && v.every(test);
-export const anything: Test = () => true;
 
 /** `value` as an object with exactly these fields (a key ending in `?` may be absent), each passing its test. */
 export function shaped<T>(value: unknown, what: string, shape: Shape): T {
