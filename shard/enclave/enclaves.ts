@@ -17,6 +17,8 @@ const MAX_OPENING_WAITERS = 8192;
 /** How often sleeping enclaves with a due bundle are looked for, and how many are woken at once. */
 const DUE_EVERY_MS = 500;
 const DUE_AT_ONCE = 64;
+/** How long one that could not be woken is left alone, ms. */
+const PASS_OVER_MS = 60_000;
 /** Regressed enclaves that are remembered as told of. */
 const MAX_REPORTED = 10_000;
 /** How often idle enclaves are looked for. */
@@ -55,6 +57,8 @@ export class Enclaves {
   readonly #opening = new Map<string, Opened[]>();
   /** regressed enclaves that the log has told of: once each, however often clients ask */
   readonly #reported = new Set<string>();
+  /** due enclaves that could not be woken, and until when they are passed over (performance.now()) */
+  readonly #passed = new Map<string, number>();
   readonly #timers: NodeJS.Timeout[];
   #closed = false;
 
@@ -255,12 +259,25 @@ export class Enclaves {
     }
   }
 
-  /** Opens enclaves that sleep with a bundle that is due; opening stages the closing. */
+  /**
+   * Opens enclaves that sleep with a bundle that is due; opening stages the closing. Those that can't be opened, or can't
+   * be closed because their key is not here, stay due: they are passed over for a while, or they would hide the others.
+   */
   async #wakeDue(): Promise<void> {
-    const due = await this.#m.log.due(this.#m.now(), DUE_AT_ONCE).catch(() => []);
+    const now = performance.now();
+    for (const [name, until] of this.#passed) if (until <= now) this.#passed.delete(name);
+    const due = await this.#m.log.due(this.#m.now(), DUE_AT_ONCE + this.#passed.size).catch(() => []);
     for (const { key } of due) {
       const name = nameOf(key.enclave);
-      if (!this.#active.has(name)) this.open(key.enclave, (actor) => actor?.pump());
+      if (this.#passed.has(name)) continue;
+      const pass = (): void => void this.#passed.set(name, performance.now() + PASS_OVER_MS);
+      const active = this.#active.get(name);
+      if (active && active.sequencer === null) pass();
+      if (active) continue;
+      this.open(key.enclave, (actor) => {
+        if (actor === null || actor.sequencer === null) pass();
+        actor?.pump();
+      });
     }
   }
 }
