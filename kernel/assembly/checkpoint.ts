@@ -1,12 +1,13 @@
 import { region, stagedBatches } from './batch';
 import { ctExport, ctLoad, ctRoot, ctSize } from './ct';
-import { dedupeAdd, dedupeExport, dedupeExportSize } from './dedupe';
+import { dedupeAdd } from './dedupe';
 import { align8 } from './fixed';
 import { freshOutput, IN } from './input';
 import * as L from './layout';
 import { compileManifest, Rules } from './manifest';
 import { exportMarks, markCount, setMark } from './marks';
 import { alloc, Buf, copy32, release, same, same32 } from './memory';
+import { recentExport } from './recents';
 import { CHAIN, HEAD_ROOT, HEAD_SEQUENCER, HEAD_SIG, MANIFEST_ID, Sealed } from './sealed';
 import { smtExport, smtLeaves, smtLoad } from './smt';
 import { ENCLAVE, NEW_SEQUENCER, refreshGates, SEQUENCER, State } from './state';
@@ -130,9 +131,5 @@ export function loadRecents(length: usize): bool {
 
 /** Rows of the accepted commits with seq ≥ fromSeq that have not expired at the head, by seq; into the output. */
 export function exportRecents(fromSeq: f64): void {
-  const out = freshOutput();
-  const now = <u64>max<i64>(Sealed.timestamp, 0);
-  const size = dedupeExportSize(<i64>fromSeq, Sealed.seq, now);
-  dedupeExport(<i64>fromSeq, Sealed.seq, now, out.reserve(size), size);
-  out.len = size;
+  recentExport(<i64>fromSeq, Sealed.seq, <u64>max<i64>(Sealed.timestamp, 0));
 }

@@ -9,6 +9,7 @@ import { IN } from './input';
 import * as L from './layout';
 import { forgetManifest, Rules } from './manifest';
 import { same32 } from './memory';
+import { recentAdd } from './recents';
 import { Sealed } from './sealed';
 import { sha256 } from './sha256';
 import {
@@ -189,6 +190,7 @@ export function recordAccepted(time: i64): void {
   const seq = State.seq + 1;
   keepChanges(seq);
   dedupeAdd(Commit.hash, Commit.exp, seq, <u64>max<i64>(Sealed.timestamp, 0));
+  recentAdd(Commit.hash, Commit.exp, seq);
   if (!State.bundleCount) {
     State.bundleFirst = seq;
     State.bundleTime = time;
