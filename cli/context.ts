@@ -14,6 +14,8 @@ export interface CliConfig {
   readonly remote: string;
   readonly key: string;
   readonly adminToken: string | undefined;
+  /** data folder of a node on this machine */
+  readonly data: string;
   readonly noColor: boolean;
   /** Folder of `keys/` and `heads/`. */
   readonly home: string;
@@ -24,6 +26,7 @@ export function configFrom(env: NodeJS.ProcessEnv): CliConfig {
     remote: env['ENC_REMOTE'] || 'http://127.0.0.1:8080',
     key: env['ENC_KEY'] || 'default',
     adminToken: env['ENC_ADMIN_TOKEN'] || undefined,
+    data: env['ENC_DATA'] || './data',
     noColor: Boolean(env['NO_COLOR']),
     home: join(env['XDG_CONFIG_HOME'] || join(homedir(), '.config'), 'enc'),
   };

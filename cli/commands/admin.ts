@@ -5,6 +5,7 @@ import { type CliModules, type Context, checkId } from '../context.ts';
 import { UsageError } from '../failures.ts';
 import { textOf } from '../input.ts';
 import { command, hex32, run } from '../options.ts';
+import { guardCommands } from './guard.ts';
 import { upload } from './snapshot.ts';
 
 /** `enc admin`: calls for operators. */
@@ -25,7 +26,7 @@ export function adminCommands(modules: CliModules): Command {
   group.addCommand(
     command('recover', "put events that an enclave's log lost back from a copy", ['node', 'key', 'admin'])
       .argument('<enclave>', 'its id')
-      .option('--snapshot <file>', 'a snapshot of it')
+      .option('--snapshot <file>', 'a snapshot of it, or its events as JSON lines (`enc pull --json`)')
       .option('--from-url <url>', 'another node that has a copy')
       .option('--from-token <token>', "that node's admin token")
       .option('--pull', 'ask that node as a reader: --key must be able to read everything, no token is needed')
@@ -65,6 +66,7 @@ export function adminCommands(modules: CliModules): Command {
         }),
       ),
   );
+  group.addCommand(guardCommands(modules));
   return group;
 }
 
