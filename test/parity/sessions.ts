@@ -10,7 +10,7 @@ export interface ReadSetting {
   readonly sequencer: Uint8Array;
   readonly people: readonly Identity[];
   /** who lost a state or a trait lately */
-  readonly losers: readonly string[];
+  readonly losers?: readonly string[];
   /** hex ids of known events, oldest first */
   readonly ids: readonly string[];
   readonly strangers: readonly string[];
@@ -53,7 +53,7 @@ function session(setting: ReadSetting, who: Identity): string {
 }
 
 const envelope = (setting: ReadSetting, type: string): Fields => {
-  const { random, people, losers } = setting;
+  const { random, people, losers = [] } = setting;
   const loser = losers.length > 0 && random.chance(0.3) ? random.pick(losers) : '';
   const who = people.find((person) => person.hex === loser) ?? random.pick(people);
   return { type, enclave: setting.enclave, from: who.hex, session: session(setting, who) };
