@@ -49,7 +49,7 @@ interface Ran {
 async function enc(args: string[], input = ''): Promise<Ran> {
   const [out, err] = [new PassThrough(), new PassThrough()];
   const streams = { out, err } as never;
-  const config = { remote, key: 'default', adminToken: undefined, noColor: false, home };
+  const config = { remote, key: 'default', adminToken: undefined, data: './data', noColor: false, home };
   const stdin = Readable.from([input]) as never;
   const root = program(
     { config, streams, stdin, secp: async () => secp, signal: new AbortController().signal },
