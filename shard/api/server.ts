@@ -38,7 +38,14 @@ export function createServer(options: ServerOptions, context: ApiContext): Fasti
     keepAliveTimeout: 72_000,
     forceCloseConnections: 'idle',
     exposeHeadRoutes: false,
-    http: { headersTimeout: options.headersTimeout, maxHeaderSize: 16_384 },
+    http: {
+      headersTimeout: options.headersTimeout,
+      // Node looks at slow connections every 30 s by default: three times the time that headers are given.
+      connectionsCheckingInterval: Math.ceil(options.headersTimeout / 4),
+      maxHeaderSize: 16_384,
+      // A request without Host is answered like any other, instead of with an empty 400 of Node's own.
+      requireHostHeader: false,
+    },
     clientErrorHandler: refuseConnection,
     frameworkErrors: (_error, _request, reply) =>
       void send(reply as never, INVALID_ROUTE, errorBytes(INVALID_ROUTE), metrics),

@@ -1,0 +1,269 @@
+import assert from 'node:assert/strict';
+import { connect } from 'node:net';
+import { after, afterEach, before, describe, it } from 'node:test';
+import { errorBody, type ErrorCode, errorOf } from '../../protocol/errors.ts';
+import { member, owner, receipted, refused, TestEnclave } from './enclave.ts';
+import { exchange, rawConnection } from './http.ts';
+import { TestNode } from './node.ts';
+import { json } from './people.ts';
+
+/** Short limits, so that slow clients are cut off within a test's patience. */
+const HEADERS_MS = 400;
+const REQUEST_MS = 1200;
+/** Far more than the limits above, for a machine that is busy. */
+const DEADLINE_MS = 15_000;
+const MAX_BODY = 1024 * 1024;
+
+let node: TestNode;
+let enclave: TestEnclave;
+before(async () => {
+  node = await TestNode.start({ flags: ['--header-timeout-ms', String(HEADERS_MS), '--request-timeout-ms', String(REQUEST_MS), '--max-body', String(MAX_BODY), '--max-commit', String(MAX_BODY), '--max-connections', '60'] });
+  enclave = await TestEnclave.found(node);
+});
+after(() => node[Symbol.asyncDispose]());
+afterEach(async () => {
+  await enclave.commit(member, 'chat', 'others are served');
+});
+
+/** The answers of a raw connection: none (cut off), or 4xx errors of the table. */
+function cutOff(text: string, code?: ErrorCode): void {
+  if (text === '') return;
+  const status = Number(/^HTTP\/1\.1 (\d{3})/.exec(text)?.[1]);
+  assert.ok(status >= 400 && status < 500, text.slice(0, 200));
+  const body = text.slice(text.indexOf('\r\n\r\n') + 4);
+  const { error } = JSON.parse(body) as { error: ErrorCode };
+  assert.equal(body, errorBody(error));
+  assert.equal(status, errorOf(error).status);
+  if (code) assert.equal(error, code);
+}
+
+describe('slow clients are cut off, and others are served meanwhile', () => {
+  const meanwhile = async <T>(slow: Promise<T>): Promise<T> => {
+    let done = false;
+    const finished = slow.finally(() => {
+      done = true;
+    });
+    let served = 0;
+    while (!done) {
+      const begun = performance.now();
+      await enclave.commit(member, 'chat', { served: served++ });
+      assert.ok(performance.now() - begun < 5000, 'a commit of somebody else waited');
+      await new Promise((resolve) => setTimeout(resolve, 100));
+    }
+    return finished;
+  };
+
+  it('headers that drip', async () => {
+    const drip = Array.from({ length: 10_000 }, (_, i) => `x-${i}: 1\r\n`);
+    const { text } = await meanwhile(rawConnection(node.url, 'POST / HTTP/1.1\r\nhost: x\r\n', { deadlineMs: DEADLINE_MS, drip, everyMs: 100 }));
+    cutOff(text);
+  });
+
+  it('a body that drips', async () => {
+    const drip = Array.from({ length: 10_000 }, () => ' ');
+    const { text } = await meanwhile(rawConnection(node.url, 'POST / HTTP/1.1\r\nhost: x\r\ncontent-length: 100000\r\n\r\n', { deadlineMs: DEADLINE_MS, drip, everyMs: 100 }));
+    cutOff(text);
+  });
+
+  it('chunks that drip', async () => {
+    const drip = Array.from({ length: 10_000 }, () => '1\r\n \r\n');
+    const { text } = await meanwhile(rawConnection(node.url, 'POST / HTTP/1.1\r\nhost: x\r\ntransfer-encoding: chunked\r\n\r\n', { deadlineMs: DEADLINE_MS, drip, everyMs: 100 }));
+    cutOff(text);
+  });
+
+  it('a connection that never says anything', async () => {
+    const { text } = await meanwhile(rawConnection(node.url, '', { deadlineMs: DEADLINE_MS }));
+    cutOff(text);
+  });
+
+  it('a client that goes away in the middle of its body', async () => {
+    for (let i = 0; i < 20; i++) await rawConnection(node.url, 'POST / HTTP/1.1\r\nhost: x\r\ncontent-length: 100000\r\n\r\n{', { deadlineMs: DEADLINE_MS, end: true }).then(({ text }) => cutOff(text));
+  });
+
+  it('more connections than are allowed: the rest is turned away, and they come in again later', async () => {
+    const { hostname, port } = new URL(node.url);
+    const open = await Promise.all(Array.from({ length: 150 }, () => new Promise<{ socket: ReturnType<typeof connect>; closed: () => boolean }>((resolve) => {
+      let closed = false;
+      const socket = connect(Number(port), hostname);
+      socket.on('error', () => {});
+      socket.on('close', () => {
+        closed = true;
+      });
+      socket.on('connect', () => setTimeout(() => resolve({ socket, closed: () => closed }), 200));
+    })));
+    const held = open.filter(({ closed }) => !closed()).length;
+    for (const { socket } of open) socket.destroy();
+    assert.ok(held <= 60, `${held} connections held`);
+    for (let i = 0; i < 100; i++) {
+      const served = await exchange(node.url, { path: '/' }).then(({ status }) => status === 200, () => false);
+      if (served) return;
+      await new Promise((resolve) => setTimeout(resolve, 50));
+    }
+    assert.fail('nobody is served any more');
+  });
+});
+
+describe('what is not HTTP is refused at once', () => {
+  const inputs: [string, string | Uint8Array][] = [
+    ['nonsense', 'hello\r\n\r\n'],
+    ['TLS', Buffer.from('16030100a5010000a10303', 'hex')],
+    ['NUL bytes', Buffer.alloc(1000)],
+    ['a bad version', 'GET / HTTP/9.9\r\n\r\n'],
+    ['a bad method', 'BREW / HTTP/1.1\r\nhost: x\r\n\r\n'],
+    ['a header without a colon', 'GET / HTTP/1.1\r\nhost x\r\n\r\n'],
+    ['NUL in a header', 'GET / HTTP/1.1\r\nhost: x\r\na: b\0c\r\n\r\n'],
+    ['NUL in the path', 'GET /\0 HTTP/1.1\r\nhost: x\r\n\r\n'],
+    ['two lengths', 'POST / HTTP/1.1\r\nhost: x\r\ncontent-length: 2\r\ncontent-length: 3\r\n\r\n{}'],
+    ['length and chunks', 'POST / HTTP/1.1\r\nhost: x\r\ncontent-length: 2\r\ntransfer-encoding: chunked\r\n\r\n0\r\n\r\n'],
+    ['a negative length', 'POST / HTTP/1.1\r\nhost: x\r\ncontent-length: -1\r\n\r\n'],
+    ['a length that is no number', 'POST / HTTP/1.1\r\nhost: x\r\ncontent-length: 2x\r\n\r\n{}'],
+    ['a chunk size that is no number', 'POST / HTTP/1.1\r\nhost: x\r\ntransfer-encoding: chunked\r\n\r\nzz\r\n{}\r\n0\r\n\r\n'],
+    ['an unknown transfer coding', 'POST / HTTP/1.1\r\nhost: x\r\ntransfer-encoding: nonsense\r\n\r\n{}'],
+  ];
+  for (const [what, input] of inputs) {
+    it(what, async () => {
+      const { text } = await rawConnection(node.url, input, { deadlineMs: DEADLINE_MS, end: true });
+      cutOff(text);
+    });
+  }
+
+  it('headers without end: too_large', async () => {
+    const { text } = await rawConnection(node.url, `GET / HTTP/1.1\r\nhost: x\r\nx: ${'y'.repeat(100_000)}\r\n\r\n`, { deadlineMs: DEADLINE_MS, end: true });
+    cutOff(text, 'too_large');
+  });
+
+  it('ten thousand headers: too_large', async () => {
+    const { text } = await rawConnection(node.url, `GET / HTTP/1.1\r\nhost: x\r\n${Array.from({ length: 10_000 }, (_, i) => `h${i}: 1\r\n`).join('')}\r\n`, { deadlineMs: DEADLINE_MS, end: true });
+    cutOff(text, 'too_large');
+  });
+});
+
+describe('bodies', () => {
+  it('over the limit are too_large, told and untold', async () => {
+    refused(await node.post('/', Buffer.alloc(MAX_BODY + 1, ' ')), 'too_large');
+    const chunk = 'x'.repeat(64 * 1024);
+    const head = 'POST / HTTP/1.1\r\nhost: x\r\ntransfer-encoding: chunked\r\n\r\n';
+    const { text } = await rawConnection(node.url, head, { deadlineMs: DEADLINE_MS, drip: Array.from({ length: 40 }, () => `10000\r\n${chunk}\r\n`), everyMs: 5 });
+    cutOff(text, 'too_large');
+  });
+
+  it('that claim to be huge are refused before they are read', async () => {
+    const { text, ms } = await rawConnection(node.url, 'POST / HTTP/1.1\r\nhost: x\r\ncontent-length: 99999999999\r\n\r\n', { deadlineMs: DEADLINE_MS, end: true });
+    cutOff(text, 'too_large');
+    assert.ok(ms < 2000);
+  });
+
+  it('in chunks, with trailers and by HTTP/1.0, are taken', async () => {
+    const commit = enclave.sign(member, 'chat', 'in chunks');
+    const text = json(commit);
+    const chunks = (text.match(/.{1,40}/gs) ?? []).map((part) => `${Buffer.byteLength(part).toString(16)}\r\n${part}\r\n`).join('');
+    const chunked = await rawConnection(node.url, `POST / HTTP/1.1\r\nhost: x\r\nconnection: close\r\ntransfer-encoding: chunked\r\n\r\n${chunks}0\r\nx: y\r\n\r\n`, { deadlineMs: DEADLINE_MS });
+    receipted(chunked.text.slice(chunked.text.indexOf('\r\n\r\n') + 4), commit);
+    const old = await rawConnection(node.url, `POST / HTTP/1.0\r\ncontent-length: ${Buffer.byteLength(text)}\r\n\r\n${text}`, { deadlineMs: DEADLINE_MS });
+    receipted(old.text.slice(old.text.indexOf('\r\n\r\n') + 4), commit);
+  });
+
+  it('shorter or longer than they say are cut off', async () => {
+    const { text } = await rawConnection(node.url, 'POST / HTTP/1.1\r\nhost: x\r\ncontent-length: 10\r\n\r\n{}', { deadlineMs: DEADLINE_MS, end: true });
+    cutOff(text);
+    const longer = await rawConnection(node.url, 'POST / HTTP/1.1\r\nhost: x\r\ncontent-length: 2\r\n\r\n{}rest\r\n\r\n', { deadlineMs: DEADLINE_MS, end: true });
+    cutOff(longer.text);
+  });
+
+  it('are answered in order when requests are pipelined', async () => {
+    const one = 'GET / HTTP/1.1\r\nhost: x\r\n\r\n';
+    const two = 'POST / HTTP/1.1\r\nhost: x\r\ncontent-length: 2\r\n\r\n{}';
+    const last = 'GET /nothing HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n';
+    const { text } = await rawConnection(node.url, (one + two).repeat(50) + last, { deadlineMs: DEADLINE_MS });
+    const statuses = [...text.matchAll(/HTTP\/1\.1 (\d{3})/g)].map(([, status]) => status);
+    assert.deepEqual(statuses, [...Array.from({ length: 50 }, () => ['200', '400']).flat(), '404']);
+  });
+
+  const invalid: [string, string | Uint8Array][] = [
+    ['nothing', ''],
+    ['white space', ' \n'],
+    ['33 levels', `${'{"a":'.repeat(32)}{}${'}'.repeat(32)}`],
+    ['100,000 levels', '['.repeat(100_000)],
+    ['a NUL byte', '{"a":"\0"}'],
+    ['an escaped lone surrogate', '{"a":"\\ud800"}'],
+    ['broken UTF-8', Buffer.from([0x22, 0xff, 0x22])],
+    ['UTF-16', Buffer.from('{}', 'utf16le')],
+    ['a byte-order mark', '\ufeff{}'],
+    ['a fraction', '[1.5]'],
+    ['an exponent', '[1e2]'],
+    ['minus zero', '[-0]'],
+    ['2^53', '[9007199254740992]'],
+    ['a number without end', `[${'9'.repeat(500_000)}]`],
+    ['trailing bytes', '{}x'],
+    ['two values', '{}{}'],
+    ['duplicate keys, one escaped', '{"a":1,"\\u0061":1}'],
+    ['a comment', '{}//'],
+    ['gzip', Buffer.from('1f8b0800000000000003abae0500430a4aa602000000', 'hex')],
+  ];
+  for (const [what, body] of invalid) {
+    it(`of ${what} are invalid_json`, async () => refused(await node.post('/', body), 'invalid_json'));
+  }
+
+  it('of 100,000 elements are too_large', async () => refused(await node.post('/', `[${'1,'.repeat(100_000)}1]`), 'too_large'));
+
+  it('of a million keys are refused in bounded time', async () => {
+    const begun = performance.now();
+    refused(await node.post('/', `{${Array.from({ length: 90_000 }, (_, i) => `"k${i}":0`).join(',')}}`), 'invalid_commit');
+    assert.ok(performance.now() - begun < 5000);
+  });
+
+  it('leave memory as it was', async () => {
+    const flood = async (): Promise<void> => {
+      for (let i = 0; i < 30; i++) await Promise.all(Array.from({ length: 4 }, (_, j) => node.post('/', `[${'[],'.repeat(10_000 + i * 7 + j)}`)));
+    };
+    await flood();
+    const before = process.memoryUsage().rss;
+    await flood();
+    await flood();
+    assert.ok(process.memoryUsage().rss - before < 128 * 2 ** 20);
+  });
+});
+
+describe('paths and methods', () => {
+  const id = 'ab'.repeat(32);
+  const unknown: [string, string][] = [
+    ['GET', '/nothing'], ['GET', '//'], ['GET', '/%'], ['GET', '/%zz'], ['GET', '/%00'], ['GET', '/%c0%ae'], ['GET', '/../etc/passwd'], ['GET', '/%2e%2e/'], ['GET', `/${id}`], ['GET', `/${id}/`],
+    ['GET', `/${id}/sth/`], ['GET', `/${id}/STH`], ['GET', `/enclave/${id}`], ['POST', `/${id}/sth`], ['POST', '/nothing'], ['POST', '/inclusion/'], ['POST', `/enclave/${id}/nothing`], ['POST', `/enclaves/${id}/nothing`],
+    ['PUT', '/'], ['DELETE', '/'], ['PATCH', '/'], ['OPTIONS', '/'], ['OPTIONS', '*'], ['GET', '/state'], ['GET', '/__proto__'], ['GET', '/constructor/sth'], ['GET', `/${'x'.repeat(8000)}`],
+    ['GET', `/${'%41'.repeat(1000)}/sth`], ['GET', '/?'.repeat(50)],
+  ];
+  for (const [method, path] of unknown) {
+    it(`${method} ${path.length > 50 ? `${path.slice(0, 50)}…` : path}`, async () => {
+      const answer = await node.ask({ method, path, ...(method === 'POST' && { body: '{}' }) });
+      if (path === '/?'.repeat(50)) assert.equal(answer.status, 200);
+      else refused(answer, 'invalid_route');
+    });
+  }
+
+  it('a percent-encoded id is that id', async () => {
+    const encoded = [...enclave.id].map((c, i) => (i % 2 ? c : `%${c.charCodeAt(0).toString(16)}`)).join('');
+    assert.equal((await node.get(`/${encoded}/sth`)).body, (await node.get(`/${enclave.id}/sth`)).body);
+  });
+
+  it('a request without Host is served, and is no operator', async () => {
+    const { text } = await rawConnection(node.url, 'GET / HTTP/1.1\r\nconnection: close\r\n\r\n', { deadlineMs: DEADLINE_MS });
+    assert.match(text, /^HTTP\/1\.1 200/);
+    const admin = await rawConnection(node.url, `GET /enclaves/${enclave.id}/snapshot HTTP/1.1\r\nconnection: close\r\n\r\n`, { deadlineMs: DEADLINE_MS });
+    cutOff(admin.text, 'unauthorized');
+  });
+
+  it('HEAD has no body and breaks nothing', async () => {
+    const answer = await node.ask({ method: 'HEAD', path: '/' });
+    assert.equal(answer.body, '');
+  });
+
+  it('Expect, Upgrade and odd headers are no trap', async () => {
+    const expecting = await node.post('/', '{}', { expect: '100-continue' });
+    refused(expecting, 'invalid_commit');
+    const upgrading = await node.get('/', { connection: 'upgrade', upgrade: 'websocket' });
+    assert.ok([200, 400, 404, 426].includes(upgrading.status), String(upgrading.status));
+    refused(await node.post('/', '{}', { 'content-type': ';;;=,' }), 'invalid_json');
+    refused(await node.post('/', '{}', { 'content-type': 'application/json; charset=utf-16' }), 'invalid_commit');
+    refused(await node.post('/', '{}', { 'content-encoding': 'gzip' }), 'invalid_commit');
+  });
+});
