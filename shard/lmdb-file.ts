@@ -31,11 +31,13 @@ export function checkLmdbFile(folder: string, what: string): void {
     const first = readMeta(file, 0);
     const pageSize = first?.readUInt32LE(PAGE_SIZE) ?? 0;
     const second = first && pageSize >= 512 && pageSize <= 65_536 ? readMeta(file, pageSize) : null;
-    if (!first || !second || second.readUInt32LE(PAGE_SIZE) !== pageSize) throw damaged(path, what, 'its first pages are damaged');
+    if (!first || !second || second.readUInt32LE(PAGE_SIZE) !== pageSize)
+      throw damaged(path, what, 'its first pages are damaged');
     for (const meta of [first, second]) {
       for (const at of ROOTS) {
         const root = meta.readBigUInt64LE(at);
-        if (root !== NO_PAGE && (root + 1n) * BigInt(pageSize) > BigInt(size)) throw damaged(path, what, 'its end is missing');
+        if (root !== NO_PAGE && (root + 1n) * BigInt(pageSize) > BigInt(size))
+          throw damaged(path, what, 'its end is missing');
       }
     }
   } finally {
@@ -46,7 +48,10 @@ export function checkLmdbFile(folder: string, what: string): void {
 function readMeta(file: number, offset: number): Buffer | null {
   const meta = Buffer.alloc(META_BYTES);
   if (readSync(file, meta, 0, META_BYTES, offset) < META_BYTES) return null;
-  const good = meta.readUInt16LE(FLAGS) === META_PAGE && meta.readUInt32LE(MAGIC) === 0xbeefc0de && meta.readUInt32LE(VERSION) === 2;
+  const good =
+    meta.readUInt16LE(FLAGS) === META_PAGE &&
+    meta.readUInt32LE(MAGIC) === 0xbeefc0de &&
+    meta.readUInt32LE(VERSION) === 2;
   return good ? meta : null;
 }
 

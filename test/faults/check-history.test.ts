@@ -37,7 +37,11 @@ before(async () => {
     const address = new Address();
     address.up(node.url);
     const workload = new Workload(address, random);
-    for (const bundle of [{ size: 4, timeout: 5000 }, { size: 8, timeout: 5000 }]) await workload.found(bundle);
+    for (const bundle of [
+      { size: 4, timeout: 5000 },
+      { size: 8, timeout: 5000 },
+    ])
+      await workload.found(bundle);
     await Promise.all([workload.client(30), workload.client(30)]);
     for (const enclave of workload.enclaves) await workload.read(enclave);
     for (const enclave of workload.enclaves) for (let i = 0; i < 5; i++) await workload.ask([workload.note(enclave)]);
@@ -57,14 +61,24 @@ function copy(): { history: History; views: Views } {
   own.asked.push(...history.asked.map(({ commit, attempts }) => ({ commit, attempts: structuredClone(attempts) })));
   own.heads.push(...structuredClone(history.heads));
   for (const event of history.seen) own.see(event);
-  return { history: own, views: new Map([...views].map(([id, view]) => [id, { ...structuredClone({ ...view, snapshot: null }), snapshot: view.snapshot }])) };
+  return {
+    history: own,
+    views: new Map(
+      [...views].map(([id, view]) => [
+        id,
+        { ...structuredClone({ ...view, snapshot: null }), snapshot: view.snapshot },
+      ]),
+    ),
+  };
 }
 
 const first = (all: Views): Mutable<View> => [...all.values()][0] as unknown as Mutable<View>;
 
 /** The sequencer's own key: the plants that matter most are signed. */
 function secretOf(view: Pick<View, 'events'>): Uint8Array {
-  const { versions } = JSON.parse(readFileSync(join(data, 'keys', 'master.json'), 'utf8')) as { versions: { secret: string }[] };
+  const { versions } = JSON.parse(readFileSync(join(data, 'keys', 'master.json'), 'utf8')) as {
+    versions: { secret: string }[];
+  };
   const manifest = view.events[0] as Event;
   return sequencerSecret(unhex(versions[0]?.secret ?? ''), keySeed(unhex(manifest.from), manifest.content, []));
 }
@@ -72,8 +86,18 @@ function secretOf(view: Pick<View, 'events'>): Uint8Array {
 const flip = (hex: string): string => (hex[0] === '0' ? '1' : '0') + hex.slice(1);
 
 /** A receipt of an event in this view, as an attempt that can be changed. */
-function acknowledged(own: History, view: Pick<View, 'enclave'>): { attempt: Mutable<Attempt>; asked: History['asked'][number] } {
-  const asked = random.pick(own.asked.filter(({ commit, attempts }) => commit.enclave === view.enclave.id && commit.type === 'note' && attempts.some(({ answer }) => isReceipt(answer))));
+function acknowledged(
+  own: History,
+  view: Pick<View, 'enclave'>,
+): { attempt: Mutable<Attempt>; asked: History['asked'][number] } {
+  const asked = random.pick(
+    own.asked.filter(
+      ({ commit, attempts }) =>
+        commit.enclave === view.enclave.id &&
+        commit.type === 'note' &&
+        attempts.some(({ answer }) => isReceipt(answer)),
+    ),
+  );
   return { asked, attempt: asked.attempts.find(({ answer }) => isReceipt(answer)) as Mutable<Attempt> };
 }
 
@@ -86,7 +110,10 @@ const PLANTS: Record<string, { expect: RegExp; plant: (own: { history: History; 
       view.head--;
     },
   },
-  'a lost event in the middle': { expect: /^I3 seq/, plant: ({ views }) => void first(views).events.splice(random.int(1, 8), 1) },
+  'a lost event in the middle': {
+    expect: /^I3 seq/,
+    plant: ({ views }) => void first(views).events.splice(random.int(1, 8), 1),
+  },
   'a head that is ahead of the events': { expect: /^I3 the head/, plant: ({ views }) => void first(views).head++ },
   'two events in each other’s place': {
     expect: /^I1 acknowledged seq \d+ .* is another event/,
@@ -110,7 +137,14 @@ const PLANTS: Record<string, { expect: RegExp; plant: (own: { history: History; 
     plant: ({ views }) => {
       const view = first(views);
       const event = view.events[random.int(1, 5)] as Event;
-      view.events.push(signEvent(event, { timestamp: view.events.at(-1)?.timestamp ?? 0, seq: view.events.length }, secretOf(view), secp));
+      view.events.push(
+        signEvent(
+          event,
+          { timestamp: view.events.at(-1)?.timestamp ?? 0, seq: view.events.length },
+          secretOf(view),
+          secp,
+        ),
+      );
       view.head++;
     },
   },
@@ -120,7 +154,9 @@ const PLANTS: Record<string, { expect: RegExp; plant: (own: { history: History; 
       const view = first(views);
       const { asked, attempt } = acknowledged(history, view);
       const event = view.events.find(({ hash }) => hash === asked.commit.hash) as Event;
-      const other = receiptJson(receiptOfEvent(signEvent(event, { timestamp: event.timestamp, seq: event.seq + 1 }, secretOf(view), secp)));
+      const other = receiptJson(
+        receiptOfEvent(signEvent(event, { timestamp: event.timestamp, seq: event.seq + 1 }, secretOf(view), secp)),
+      );
       asked.attempts.push({ ...attempt, answer: other });
     },
   },
@@ -152,16 +188,25 @@ const PLANTS: Record<string, { expect: RegExp; plant: (own: { history: History; 
     expect: /was refused .* and is in the log/,
     plant: ({ history, views }) => {
       const { asked } = acknowledged(history, first(views));
-      for (const attempt of asked.attempts as Mutable<Attempt>[]) Object.assign(attempt, { status: 403, answer: '{"type":"Error","error":"forbidden","message":"x"}' });
+      for (const attempt of asked.attempts as Mutable<Attempt>[])
+        Object.assign(attempt, { status: 403, answer: '{"type":"Error","error":"forbidden","message":"x"}' });
     },
   },
   'a commit that nobody sent': {
     expect: /is a commit that nobody sent/,
-    plant: ({ history, views }) => void history.asked.splice(history.asked.indexOf(acknowledged(history, first(views)).asked), 1),
+    plant: ({ history, views }) =>
+      void history.asked.splice(history.asked.indexOf(acknowledged(history, first(views)).asked), 1),
   },
   'an internal error': {
     expect: /answered 'internal'/,
-    plant: ({ history, views }) => void acknowledged(history, first(views)).asked.attempts.push({ sent: 0, got: 0, life: 1, status: 500, answer: '{"type":"Error","error":"internal","message":"x"}' }),
+    plant: ({ history, views }) =>
+      void acknowledged(history, first(views)).asked.attempts.push({
+        sent: 0,
+        got: 0,
+        life: 1,
+        status: 500,
+        answer: '{"type":"Error","error":"internal","message":"x"}',
+      }),
   },
   'a pulled event that is another one now': {
     expect: /^I2 two events under seq/,
@@ -172,7 +217,13 @@ const PLANTS: Record<string, { expect: RegExp; plant: (own: { history: History; 
   },
   'a pulled event that is gone': {
     expect: /^I1 event \d+ of .* was shown and is missing/,
-    plant: ({ history, views }) => history.see({ enclave: first(views).enclave.id, seq: 9999, id: flip(views.keys().next().value as string), hash: '' }),
+    plant: ({ history, views }) =>
+      history.see({
+        enclave: first(views).enclave.id,
+        seq: 9999,
+        id: flip(views.keys().next().value as string),
+        hash: '',
+      }),
   },
   'an event whose content was changed': {
     expect: /does not verify: invalid_hash/,
@@ -213,7 +264,9 @@ const PLANTS: Record<string, { expect: RegExp; plant: (own: { history: History; 
   'tree heads that do not continue each other': {
     expect: /^I6 tree head \d+ of .* does not continue/,
     plant: ({ views }) => {
-      const one = random.pick([...views.values()].flatMap((view) => view.consistency).filter(({ path }) => (path?.length ?? 0) > 0));
+      const one = random.pick(
+        [...views.values()].flatMap((view) => view.consistency).filter(({ path }) => (path?.length ?? 0) > 0),
+      );
       (one as Mutable<typeof one>).path = [flip(one.path?.[0] ?? ''), ...(one.path ?? []).slice(1)];
     },
   },
@@ -226,7 +279,9 @@ const PLANTS: Record<string, { expect: RegExp; plant: (own: { history: History; 
   'a bundle proof of something else': {
     expect: /^the proof of event \d+ .* fails: bundle/,
     plant: ({ views }) => {
-      const proof = [...views.values()].flatMap((view) => view.proofs).find(({ bundle }) => (bundle?.siblings.length ?? 0) > 0);
+      const proof = [...views.values()]
+        .flatMap((view) => view.proofs)
+        .find(({ bundle }) => (bundle?.siblings.length ?? 0) > 0);
       proof?.bundle?.siblings.splice(0, 1, flip(proof.bundle.siblings[0] ?? ''));
     },
   },
@@ -244,7 +299,10 @@ for (const [name, { expect, plant }] of Object.entries(PLANTS)) {
     const own = copy();
     plant(own);
     const found = checkHistory(own.history, own.views, secp);
-    assert.ok(found.some((violation) => expect.test(violation)), `found: ${found.join('\n') || 'nothing'}`);
+    assert.ok(
+      found.some((violation) => expect.test(violation)),
+      `found: ${found.join('\n') || 'nothing'}`,
+    );
   });
 }
 
@@ -260,8 +318,13 @@ test('the replay finds a snapshot with another event, without its last one, or w
   const last = parts.items.findLastIndex((item) => item.kind === 'event');
   const without = putTogether({ ...parts, items: parts.items.filter((_, i) => i !== last) });
   assert.match((await checkReplay({ ...view, snapshot: without })).join('\n'), /has \d+ events, the log/);
-  const other = parts.items.map((item, i) => (i === last && item.kind === 'event' ? { ...item, seqSig: random.bytes(64) } : item));
-  assert.match((await checkReplay({ ...view, snapshot: putTogether({ ...parts, items: other }) })).join('\n'), /I2 event/);
+  const other = parts.items.map((item, i) =>
+    i === last && item.kind === 'event' ? { ...item, seqSig: random.bytes(64) } : item,
+  );
+  assert.match(
+    (await checkReplay({ ...view, snapshot: putTogether({ ...parts, items: other }) })).join('\n'),
+    /I2 event/,
+  );
   const state = view.state && { ...view.state, state_hash: flip(view.state.state_hash) };
   assert.match((await checkReplay({ ...view, state })).join('\n'), /against another state/);
   const torn = Buffer.from(view.snapshot);
@@ -270,13 +333,18 @@ test('the replay finds a snapshot with another event, without its last one, or w
 });
 
 test('a secret in an output is found in raw, hex and base64 form, wherever it stands', () => {
-  const { versions } = JSON.parse(readFileSync(join(data, 'keys', 'master.json'), 'utf8')) as { versions: { secret: string }[] };
+  const { versions } = JSON.parse(readFileSync(join(data, 'keys', 'master.json'), 'utf8')) as {
+    versions: { secret: string }[];
+  };
   const master = Buffer.from(versions[0]?.secret ?? '', 'hex');
   const view = [...views.values()][0] as View;
   const key = Buffer.from(secretOf(view));
   assert.deepEqual(checkSecrets(data, views.values(), ['nothing to see']), []);
   for (const secret of [master, key]) {
-    for (const text of [secret.toString('hex'), ...['', 'a', 'ab'].map((pad) => Buffer.concat([Buffer.from(pad), secret]).toString('base64'))]) {
+    for (const text of [
+      secret.toString('hex'),
+      ...['', 'a', 'ab'].map((pad) => Buffer.concat([Buffer.from(pad), secret]).toString('base64')),
+    ]) {
       assert.equal(checkSecrets(data, views.values(), [`{"key":"${text}"}`]).length, 1);
     }
     assert.equal(checkSecrets(data, [{ ...view, snapshot: Buffer.concat([view.snapshot, secret]) }], []).length, 1);

@@ -52,9 +52,11 @@ function checkAnswers(history: History, verifier: Verifier, say: Say): Map<strin
       if (first !== null) continue;
       first = answer;
       receipts.set(commit.hash, receipt);
-      if (receipt.hash !== commit.hash || receipt.enclave !== commit.enclave) say(`a receipt for another commit than ${commit.hash}`);
+      if (receipt.hash !== commit.hash || receipt.enclave !== commit.enclave)
+        say(`a receipt for another commit than ${commit.hash}`);
       const enclave = history.enclaves.find((one) => one.id === commit.enclave);
-      if (enclave && enclave.sequencer !== receipt.sequencer) say(`the receipt of ${commit.hash} is signed by another sequencer`);
+      if (enclave && enclave.sequencer !== receipt.sequencer)
+        say(`the receipt of ${commit.hash} is signed by another sequencer`);
       const fault = verifySequenced(commit, receipt, verifier);
       if (fault !== null) say(`the receipt of ${commit.hash} does not verify: ${fault}`);
       if (receipt.timestamp >= commit.exp) say(`the receipt of ${commit.hash} is for an expired commit`);
@@ -64,12 +66,18 @@ function checkAnswers(history: History, verifier: Verifier, say: Say): Map<strin
 }
 
 /** I2: one event under one seq, over receipts, pulls and the final log. */
-function checkReleased(history: History, receipts: ReadonlyMap<string, Receipt>, views: ReadonlyMap<string, View>, say: Say): void {
+function checkReleased(
+  history: History,
+  receipts: ReadonlyMap<string, Receipt>,
+  views: ReadonlyMap<string, View>,
+  say: Say,
+): void {
   const known = new Map<string, string>();
   const meet = (enclave: string, seq: number, id: string, where: string): void => {
     const name = `${enclave}/${seq}`;
     const other = known.get(name);
-    if (other !== undefined && other !== id) say(`I2 two events under seq ${seq} of ${enclave}: ${other} and, ${where}, ${id}`);
+    if (other !== undefined && other !== id)
+      say(`I2 two events under seq ${seq} of ${enclave}: ${other} and, ${where}, ${id}`);
     known.set(name, id);
   };
   for (const { enclave, seq, id } of receipts.values()) meet(enclave, seq, id, 'in a receipt');
@@ -77,7 +85,8 @@ function checkReleased(history: History, receipts: ReadonlyMap<string, Receipt>,
   for (const view of views.values()) {
     for (const { enclave, seq, id } of view.events) meet(enclave, seq, id, 'in the log');
     for (const seen of history.seen) {
-      if (seen.enclave === view.enclave.id && view.events[seen.seq]?.id !== seen.id) say(`I1 event ${seen.seq} of ${seen.enclave} was shown and is missing`);
+      if (seen.enclave === view.enclave.id && view.events[seen.seq]?.id !== seen.id)
+        say(`I1 event ${seen.seq} of ${seen.enclave} was shown and is missing`);
     }
   }
 }
@@ -86,7 +95,8 @@ function checkReleased(history: History, receipts: ReadonlyMap<string, Receipt>,
 function checkLog(view: View, verifier: Verifier, say: Say): void {
   const { id: enclave, sequencer } = view.enclave;
   if (view.malformed > 0) say(`${view.malformed} malformed events in ${enclave}`);
-  if (view.head !== view.events.length - 1) say(`I3 the head of ${enclave} is ${view.head}, ${view.events.length} events can be read`);
+  if (view.head !== view.events.length - 1)
+    say(`I3 the head of ${enclave} is ${view.head}, ${view.events.length} events can be read`);
   const hashes = new Set<string>();
   let before = -1;
   for (const [i, event] of view.events.entries()) {
@@ -114,16 +124,19 @@ function checkAcknowledged(history: History, receipts: ReadonlyMap<string, Recei
     const event = there.get(commit.hash);
     if (receipt) {
       const at = view.events[receipt.seq];
-      if (at?.id !== receipt.id || at.hash !== receipt.hash || at.timestamp !== receipt.timestamp) say(`I1 acknowledged seq ${receipt.seq} of ${enclave} is ${at ? 'another event' : 'missing'}`);
+      if (at?.id !== receipt.id || at.hash !== receipt.hash || at.timestamp !== receipt.timestamp)
+        say(`I1 acknowledged seq ${receipt.seq} of ${enclave} is ${at ? 'another event' : 'missing'}`);
     } else if (event && attempts.length > 0 && attempts.every((attempt) => isFinal(attempt))) {
       say(`commit ${commit.hash} was refused (${attempts[0]?.answer}) and is in the log at seq ${event.seq}`);
     }
   }
-  for (const event of view.events) if (!asked.has(event.hash)) say(`event ${event.seq} of ${enclave} is a commit that nobody sent`);
+  for (const event of view.events)
+    if (!asked.has(event.hash)) say(`event ${event.seq} of ${enclave} is a commit that nobody sent`);
   for (const [hash, answer] of view.receipts) {
     const asking = history.asked.find((one) => one.commit.hash === hash);
     const original = asking?.attempts.find((attempt) => isReceipt(attempt.answer));
-    if (original && original.answer !== answer) say(`I4 the receipt of ${hash} reads back differently: ${answer.slice(0, 120)}`);
+    if (original && original.answer !== answer)
+      say(`I4 the receipt of ${hash} reads back differently: ${answer.slice(0, 120)}`);
   }
 }
 
@@ -134,20 +147,26 @@ function checkHeads(history: History, view: View, verifier: Verifier, say: Say):
   const all = [...history.heads.filter((head) => head.enclave === enclave), sth];
   const bySize = new Map<number, string>();
   for (const head of all) {
-    if (!verifySth(head, verifier) || head.sequencer !== view.enclave.sequencer) say(`I6 a tree head of ${enclave} at ${head.ts} is not signed by its sequencer`);
+    if (!verifySth(head, verifier) || head.sequencer !== view.enclave.sequencer)
+      say(`I6 a tree head of ${enclave} at ${head.ts} is not signed by its sequencer`);
     const same = bySize.get(head.ts);
-    if (same !== undefined && same !== `${head.r}${head.t}`) say(`I6 two tree heads of ${enclave} with ${head.ts} bundles`);
+    if (same !== undefined && same !== `${head.r}${head.t}`)
+      say(`I6 two tree heads of ${enclave} with ${head.ts} bundles`);
     bySize.set(head.ts, `${head.r}${head.t}`);
     if (head.ts > sth.ts) say(`I6 a tree head of ${enclave} had ${head.ts} bundles, now there are ${sth.ts}`);
   }
   const proved = new Set([`${sth.ts}`]);
   for (const { from, to, path } of view.consistency) {
     const hashes = path?.map((node) => fromHex(node, 32)) ?? [];
-    const good = path !== null && hashes.every((node) => node !== null) && verifyConsistency(from.ts, to.ts, unhex(from.r), unhex(to.r), hashes as Uint8Array[]);
+    const good =
+      path !== null &&
+      hashes.every((node) => node !== null) &&
+      verifyConsistency(from.ts, to.ts, unhex(from.r), unhex(to.r), hashes as Uint8Array[]);
     if (good) proved.add(`${from.ts}`);
     else say(`I6 tree head ${to.ts} of ${enclave} does not continue ${from.ts}`);
   }
-  for (const ts of bySize.keys()) if (ts <= sth.ts && !proved.has(`${ts}`)) say(`I6 tree head ${ts} of ${enclave} has no consistency proof`);
+  for (const ts of bySize.keys())
+    if (ts <= sth.ts && !proved.has(`${ts}`)) say(`I6 tree head ${ts} of ${enclave} has no consistency proof`);
 }
 
 /** Bundle and inclusion proofs of sampled events lead to the signed tree head. */
@@ -160,11 +179,21 @@ function checkProofs(view: View, say: Say): void {
       bad('it is missing');
       continue;
     }
-    if (bundle.event_id !== event.id || inclusion.li !== bundle.leaf_index || inclusion.bundle_size !== bundle.bundle_size) bad('it is about something else');
+    if (
+      bundle.event_id !== event.id ||
+      inclusion.li !== bundle.leaf_index ||
+      inclusion.bundle_size !== bundle.bundle_size
+    )
+      bad('it is about something else');
     if (inclusion.first_seq + bundle.bundle_index !== seq) bad('another place in the bundle');
     const root = unhex(inclusion.events_root);
-    if (!verifyBundlePath(root, unhex(event.id), bundle.bundle_index, bundle.bundle_size, bundle.siblings.map(unhex))) bad('bundle');
+    if (!verifyBundlePath(root, unhex(event.id), bundle.bundle_index, bundle.bundle_size, bundle.siblings.map(unhex)))
+      bad('bundle');
     const leaf = ctLeaf(ctLeafData(root, unhex(inclusion.state_hash), inclusion.first_seq, inclusion.bundle_size));
-    if (inclusion.ts !== view.sth.ts || !verifyInclusion(unhex(view.sth.r), leaf, inclusion.li, view.sth.ts, inclusion.p.map(unhex))) bad('inclusion');
+    if (
+      inclusion.ts !== view.sth.ts ||
+      !verifyInclusion(unhex(view.sth.r), leaf, inclusion.li, view.sth.ts, inclusion.p.map(unhex))
+    )
+      bad('inclusion');
   }
 }

@@ -8,6 +8,10 @@ import type { RunContext } from './scenario.ts';
 import { Address, Stuck, Workload } from './workload.ts';
 
 const CLIENTS = 4;
+/** How wrong a clock may be between two lives; commits must still be neither expired nor too far ahead. */
+const WRONG_CLOCK_MS = 50_000;
+/** Commits of earlier lives that are sent once more to the last one. */
+const RESENT = 25;
 /** Receipts after which a node that should have died at an aimed moment is killed anyway. */
 const AIMED_RECEIPTS = 80;
 /** bundles of the enclaves of a run: full ones, and ones that time closes */
@@ -43,10 +47,17 @@ export async function crash({ random, tally, folder }: RunContext): Promise<stri
     for (let life = 0; life < lives && !done; life++) {
       // The first two lives die at one aimed moment each, any further one wherever chance has it.
       const plan = life < 2 ? makePlan(random, hits, (life === 0) === appendFirst ? 'append' : 'advance') : null;
-      node = await NodeProcess.start({ data, ...(plan ? { plan } : {}), flags: random.chance(0.4) ? ['--max-active', '2'] : [] });
+      node = await NodeProcess.start({
+        data,
+        ...(plan ? { plan } : {}),
+        flags: random.chance(0.4) ? ['--max-active', '2'] : [],
+      });
+      if (plan?.clock) tally.add('life with a wrong clock');
       const gone = node.ended;
       address.up(node.url);
-      const some = workload.receipts(plan ? AIMED_RECEIPTS : random.int(10, 45)).then(() => new Promise((resolve) => setTimeout(resolve, random.int(0, 12))));
+      const some = workload
+        .receipts(plan ? AIMED_RECEIPTS : random.int(10, 45))
+        .then(() => new Promise((resolve) => setTimeout(resolve, random.int(0, 12))));
       await Promise.race([gone, some, clients.catch(() => {})]);
       address.down();
       await node.kill();
@@ -57,6 +68,7 @@ export async function crash({ random, tally, folder }: RunContext): Promise<stri
     node = await NodeProcess.start({ data });
     address.up(node.url);
     await clients;
+    await workload.resend(RESENT);
     const { violations: found, views } = await judge(node.url, workload.history, random, tally);
     violations.push(...found);
     const metrics = await node.metrics();
@@ -79,9 +91,11 @@ export async function crash({ random, tally, folder }: RunContext): Promise<stri
 function makePlan(random: Random, hits: string, dies: 'append' | 'advance'): FaultPlan {
   const append: Record<number, AppendFault> = { [random.int(3, 9)]: 'unknown-persisted' };
   const advance: Record<number, AdvanceFault> = { [random.int(2, 8)]: 'refuse' };
-  for (let i = random.int(0, 2); i > 0; i--) append[random.int(2, 16)] = random.pick(['unknown-persisted', 'unknown-lost', 'late']);
+  for (let i = random.int(0, 2); i > 0; i--)
+    append[random.int(2, 16)] = random.pick(['unknown-persisted', 'unknown-lost', 'late']);
   for (let i = random.int(0, 1); i > 0; i--) advance[random.int(2, 14)] = random.pick(['refuse', 'unknown-moved']);
   if (dies === 'append') append[random.int(8, 18)] = 'die';
   else advance[random.int(8, 18)] = 'die';
-  return { append, advance, hits };
+  const clock = random.chance(0.3) ? random.int(-WRONG_CLOCK_MS, WRONG_CLOCK_MS) : 0;
+  return { append, advance, hits, clock };
 }

@@ -9,8 +9,8 @@ import type { Random } from './random.ts';
 import { checkReplay } from './replay-both.ts';
 import { inFolder, type RunContext } from './scenario.ts';
 import type { Tally } from './tally.ts';
-import { Address, Stuck, Workload } from './workload.ts';
 import { secp } from './wire.ts';
+import { Address, Stuck, Workload } from './workload.ts';
 
 const CASES = 3;
 const PAGE = 4096;
@@ -132,7 +132,12 @@ async function startOn(data: string, before: History, random: Random, tally: Tal
 function copyOf(history: History): History {
   const copy = new History();
   copy.enclaves.push(...history.enclaves);
-  copy.asked.push(...history.asked.map(({ commit, attempts }) => ({ commit, attempts: attempts.filter(({ answer }) => isReceipt(answer)) })));
+  copy.asked.push(
+    ...history.asked.map(({ commit, attempts }) => ({
+      commit,
+      attempts: attempts.filter(({ answer }) => isReceipt(answer)),
+    })),
+  );
   copy.heads.push(...history.heads);
   for (const event of history.seen) copy.see(event);
   return copy;

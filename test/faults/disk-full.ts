@@ -17,8 +17,10 @@ const DEADLINE_MS = 30_000;
 export async function diskFull({ random, tally, folder }: RunContext): Promise<string[]> {
   const disk = join(folder, 'disk');
   mkdirSync(disk);
-  if (process.platform !== 'linux' || process.getuid?.() !== 0) throw new Skipped('mounting a small disk needs root on Linux');
-  if (spawnSync('mount', ['-t', 'tmpfs', '-o', `size=${DISK}`, 'tmpfs', disk]).status !== 0) throw new Skipped('a tmpfs can not be mounted here');
+  if (process.platform !== 'linux' || process.getuid?.() !== 0)
+    throw new Skipped('mounting a small disk needs root on Linux');
+  if (spawnSync('mount', ['-t', 'tmpfs', '-o', `size=${DISK}`, 'tmpfs', disk]).status !== 0)
+    throw new Skipped('a tmpfs can not be mounted here');
   try {
     const what = random.pick(['data', 'log', 'guard'] as const);
     const data = what === 'data' ? join(disk, 'data') : join(folder, 'data');
@@ -30,14 +32,21 @@ export async function diskFull({ random, tally, folder }: RunContext): Promise<s
   }
 }
 
-async function fillUnderLoad({ random, tally }: RunContext, { disk, data, flags, what }: { disk: string; data: string; flags: string[]; what: string }): Promise<string[]> {
+async function fillUnderLoad(
+  { random, tally }: RunContext,
+  { disk, data, flags, what }: { disk: string; data: string; flags: string[]; what: string },
+): Promise<string[]> {
   const address = new Address();
   const workload = new Workload(address, random);
   const violations: string[] = [];
   let node = await NodeProcess.start({ data, flags });
   try {
     address.up(node.url);
-    for (const bundle of [{ size: 8, timeout: 5000 }, { size: 256, timeout: 150 }]) await workload.found(bundle);
+    for (const bundle of [
+      { size: 8, timeout: 5000 },
+      { size: 256, timeout: 150 },
+    ])
+      await workload.found(bundle);
     await workload.client(20);
     const clients = Promise.all(Array.from({ length: 3 }, () => workload.client(random.int(80, 120))));
     clients.catch(() => {});
@@ -45,8 +54,16 @@ async function fillUnderLoad({ random, tally }: RunContext, { disk, data, flags,
     const since = Date.now();
     const before = workload.acknowledged;
     fill(join(disk, 'ballast'));
-    const refused = (): boolean => workload.history.asked.some(({ attempts }) => attempts.some(({ sent, answer }) => sent > since && errorCode(answer) === 'unavailable'));
-    while (!refused() && node.running && workload.acknowledged - before < UNNOTICED && Date.now() - since < DEADLINE_MS) {
+    const refused = (): boolean =>
+      workload.history.asked.some(({ attempts }) =>
+        attempts.some(({ sent, answer }) => sent > since && errorCode(answer) === 'unavailable'),
+      );
+    while (
+      !refused() &&
+      node.running &&
+      workload.acknowledged - before < UNNOTICED &&
+      Date.now() - since < DEADLINE_MS
+    ) {
       await new Promise((resolve) => setTimeout(resolve, LOOK_EVERY_MS));
     }
     if (refused()) tally.add('disk full: answered unavailable');
@@ -62,7 +79,8 @@ async function fillUnderLoad({ random, tally }: RunContext, { disk, data, flags,
       } catch (error) {
         if (!(error instanceof DidNotStart)) throw error;
         tally.add('disk full: refused to start');
-        if (error.ended.code !== 1 || !/enc-node: \S/.test(error.said)) violations.push(`on a full ${what} disk ${error.message}`);
+        if (error.ended.code !== 1 || !/enc-node: \S/.test(error.said))
+          violations.push(`on a full ${what} disk ${error.message}`);
       }
     }
     rmSync(join(disk, 'ballast'));
@@ -70,7 +88,8 @@ async function fillUnderLoad({ random, tally }: RunContext, { disk, data, flags,
       const { code, signal } = await node.ended;
       if (signal !== 'SIGKILL') {
         tally.add('disk full: stopped by itself');
-        if (code !== 1 || !/enc-node: \S/.test(node.said)) violations.push(`the full ${what} disk ended the node with ${signal ?? `exit ${code}`}`);
+        if (code !== 1 || !/enc-node: \S/.test(node.said))
+          violations.push(`the full ${what} disk ended the node with ${signal ?? `exit ${code}`}`);
       }
       address.down();
       node = await NodeProcess.start({ data, flags });

@@ -20,7 +20,10 @@ export async function drain({ random, tally, folder }: RunContext): Promise<stri
     await Promise.race([workload.receipts(random.int(20, 80)), clients]);
     address.down();
     const ended = await node.stop();
-    if (ended.code !== 0) violations.push(`SIGTERM under load ended with ${ended.signal ?? `exit ${ended.code}`}: ${node.said.trim().split('\n').at(-1)}`);
+    if (ended.code !== 0)
+      violations.push(
+        `SIGTERM under load ended with ${ended.signal ?? `exit ${ended.code}`}: ${node.said.trim().split('\n').at(-1)}`,
+      );
     const halves = workload.history.asked.flatMap(({ attempts }) => attempts.filter(({ status }) => status === -1));
     if (halves.length > 0) violations.push(`SIGTERM under load cut ${halves.length} answers in the middle`);
     node = await NodeProcess.start({ data });

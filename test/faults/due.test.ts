@@ -29,7 +29,9 @@ test('a due bundle is closed while its enclave sleeps, also behind many enclaves
         const key = { enclave: unhex(id), lane: 0 };
         const from = await guard.read(key);
         assert.ok(from);
-        const moved = await new Promise((done) => guard.advance({ key, from, to: { ...from, seq: from.seq + 5 }, done }));
+        const moved = await new Promise((done) =>
+          guard.advance({ key, from, to: { ...from, seq: from.seq + 5 }, done }),
+        );
         assert.equal(moved, 'ok');
       }
       await guard.close();

@@ -23,6 +23,8 @@ export type AdvanceFault =
 export interface FaultPlan {
   readonly append: Readonly<Record<number, AppendFault>>;
   readonly advance: Readonly<Record<number, AdvanceFault>>;
+  /** ms by which the node's clock is wrong in this life */
+  readonly clock?: number;
   /** file to which each fault that happened is appended, a line each, before it takes effect */
   readonly hits: string;
 }

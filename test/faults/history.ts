@@ -53,7 +53,12 @@ export class History {
   }
 
   remember(head: Sth): void {
-    if (!this.heads.some((known) => known.enclave === head.enclave && known.ts === head.ts && known.r === head.r && known.sig === head.sig)) {
+    if (
+      !this.heads.some(
+        (known) =>
+          known.enclave === head.enclave && known.ts === head.ts && known.r === head.r && known.sig === head.sig,
+      )
+    ) {
       this.heads.push(head);
     }
   }

@@ -24,7 +24,12 @@ try {
   const shard = await startShard(
     config,
     readSecrets(env).adminToken,
-    { logger, version: 'faults', onFatal: (reason) => stopped(`${reason}; stopping`) },
+    {
+      logger,
+      version: 'faults',
+      now: () => Date.now() + (plan.clock ?? 0),
+      onFatal: (reason) => stopped(`${reason}; stopping`),
+    },
     { log: (log) => faultyLog(log, plan), guard: (guard) => faultyGuard(guard, plan) },
   );
   process.on('SIGTERM', () => shard.stop().then(() => process.exit(0), stopped));

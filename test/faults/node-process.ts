@@ -118,6 +118,8 @@ export class NodeProcess {
   }
 
   metrics(): Promise<string> {
-    return fetch(`${this.operatorUrl}/metrics`, { signal: AbortSignal.timeout(10_000) }).then((answer) => answer.text());
+    return fetch(`${this.operatorUrl}/metrics`, { signal: AbortSignal.timeout(10_000) }).then((answer) =>
+      answer.text(),
+    );
   }
 }

@@ -52,28 +52,44 @@ export async function oldLog({ random, tally, folder }: RunContext): Promise<str
     for (const enclave of workload.enclaves) await call(node.url, `/enclaves/${enclave.id}/close-bundle`, '');
     const copy = join(folder, 'log-then');
     await restart(() => cpSync(join(data, 'log'), copy, { recursive: true }));
-    for (const enclave of [lostA, lostB]) for (let i = random.int(2, 6); i > 0; i--) await workload.ask([workload.note(enclave)]);
+    for (const enclave of [lostA, lostB])
+      for (let i = random.int(2, 6); i > 0; i--) await workload.ask([workload.note(enclave)]);
     const early = await download(node.url, `/enclaves/${lostA.id}/snapshot`);
     await workload.ask([workload.note(lostA)]);
     const files = new Map<string, Buffer<ArrayBuffer>>();
-    for (const enclave of [lostA, lostB]) files.set(enclave.id, (await download(node.url, `/enclaves/${enclave.id}/snapshot`)).bytes);
+    for (const enclave of [lostA, lostB])
+      files.set(enclave.id, (await download(node.url, `/enclaves/${enclave.id}/snapshot`)).bytes);
     await restart(() => {
       rmSync(join(data, 'log'), { recursive: true });
       cpSync(copy, join(data, 'log'), { recursive: true });
     });
     for (const enclave of [lostA, lostB]) {
       const note = commitJson(workload.note(enclave).commit);
-      expect('a commit to an enclave that lost events', errorCode((await call(node.url, '/', note)).text), 'enclave_regressed');
-      expect('the tree head of an enclave that lost events', errorCode((await call(node.url, `/${enclave.id}/sth`)).text), 'enclave_regressed');
+      expect(
+        'a commit to an enclave that lost events',
+        errorCode((await call(node.url, '/', note)).text),
+        'enclave_regressed',
+      );
+      expect(
+        'the tree head of an enclave that lost events',
+        errorCode((await call(node.url, `/${enclave.id}/sth`)).text),
+        'enclave_regressed',
+      );
     }
     for (const enclave of [keptA, keptB]) await workload.ask([workload.note(enclave)]);
     const recover = async (enclave: Enclave, file: Buffer<ArrayBuffer>): Promise<string> => {
-      const reply = await call(node.url, `/enclaves/${enclave.id}/recover`, file, { 'content-type': 'application/octet-stream' });
+      const reply = await call(node.url, `/enclaves/${enclave.id}/recover`, file, {
+        'content-type': 'application/octet-stream',
+      });
       return reply.status === 200 ? 'ok' : (errorCode(reply.text) ?? `HTTP ${reply.status}`);
     };
     const whole = files.get(lostA.id) as Buffer<ArrayBuffer>;
     expect('recovering from a copy that misses an event', await recover(lostA, early.bytes), 'enclave_regressed');
-    expect('recovering from a copy with a released event exchanged', await recover(lostA, forge(whole, lostA, workload, data)), 'enclave_regressed');
+    expect(
+      'recovering from a copy with a released event exchanged',
+      await recover(lostA, forge(whole, lostA, workload, data)),
+      'enclave_regressed',
+    );
     expect('recovering from a whole copy', await recover(lostA, whole), 'ok');
     expect('recovering from a whole copy', await recover(lostB, files.get(lostB.id) as Buffer<ArrayBuffer>), 'ok');
     for (const enclave of [lostA, lostB]) await workload.ask([workload.note(enclave)]);
@@ -107,10 +123,15 @@ function forge(file: Buffer<ArrayBuffer>, enclave: Enclave, workload: Workload, 
   const parts = takeApart(file);
   const last = parts.items.at(-1);
   const manifest = parts.items[0];
-  if (last?.kind !== 'event' || manifest?.kind !== 'event') throw new Error('the snapshot does not end in an open bundle');
-  const { versions } = JSON.parse(readFileSync(join(data, 'keys', 'master.json'), 'utf8')) as { versions: { secret: string }[] };
+  if (last?.kind !== 'event' || manifest?.kind !== 'event')
+    throw new Error('the snapshot does not end in an open bundle');
+  const { versions } = JSON.parse(readFileSync(join(data, 'keys', 'master.json'), 'utf8')) as {
+    versions: { secret: string }[];
+  };
   const first = JSON.parse(Buffer.from(manifest.commit).toString()) as { from: string };
-  const content = workload.history.asked.find(({ commit }) => commit.enclave === enclave.id && commit.type === 'Manifest')?.commit.content;
+  const content = workload.history.asked.find(
+    ({ commit }) => commit.enclave === enclave.id && commit.type === 'Manifest',
+  )?.commit.content;
   if (content === undefined) throw new Error('the Manifest was never sent');
   const secret = sequencerSecret(unhex(versions[0]?.secret ?? ''), keySeed(unhex(first.from), content, []));
   const { commit } = workload.note(enclave);
@@ -119,4 +140,3 @@ function forge(file: Buffer<ArrayBuffer>, enclave: Enclave, workload: Workload, 
   const forged = { ...last, commit: Buffer.from(commitJson(commit)), seqSig: secp.signSchnorr(secret, hash) };
   return Buffer.from(putTogether({ ...parts, items: [...parts.items.slice(0, -1), forged] }));
 }
-

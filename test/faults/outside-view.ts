@@ -14,8 +14,22 @@ export interface Consistency {
 
 export interface EventProof {
   readonly seq: number;
-  readonly bundle: { event_id: string; bundle_index: number; bundle_size: number; siblings: string[]; leaf_index: number } | null;
-  readonly inclusion: { ts: number; li: number; p: string[]; events_root: string; state_hash: string; first_seq: number; bundle_size: number } | null;
+  readonly bundle: {
+    event_id: string;
+    bundle_index: number;
+    bundle_size: number;
+    siblings: string[];
+    leaf_index: number;
+  } | null;
+  readonly inclusion: {
+    ts: number;
+    li: number;
+    p: string[];
+    events_root: string;
+    state_hash: string;
+    first_seq: number;
+    bundle_size: number;
+  } | null;
 }
 
 /** Everything about one enclave that can be read from outside. */
@@ -60,7 +74,8 @@ export async function readView(url: string, enclave: HostedEnclave, history: His
   const ask = async (path: string, body: object): Promise<JsonObject> => {
     const reply = await call(url, path, JSON.stringify(body));
     const value = json(reply.text);
-    if (reply.status !== 200 || !isObject(value as Json)) throw new NotServed(path === '/' ? JSON.stringify(body).slice(0, 30) : path, reply.status, reply.text);
+    if (reply.status !== 200 || !isObject(value as Json))
+      throw new NotServed(path === '/' ? JSON.stringify(body).slice(0, 30) : path, reply.status, reply.text);
     return value as JsonObject;
   };
   const events: Event[] = [];
@@ -92,7 +107,9 @@ export async function readView(url: string, enclave: HostedEnclave, history: His
     proofs.push({ seq, bundle, inclusion });
   }
   const receipts = new Map<string, string>();
-  const acknowledged = history.asked.filter((asked) => asked.commit.enclave === enclave.id && asked.attempts.some((attempt) => isReceipt(attempt.answer)));
+  const acknowledged = history.asked.filter(
+    (asked) => asked.commit.enclave === enclave.id && asked.attempts.some((attempt) => isReceipt(attempt.answer)),
+  );
   for (let i = 0; i < Math.min(SAMPLED, acknowledged.length); i++) {
     const { commit } = random.pick(acknowledged);
     receipts.set(commit.hash, (await call(url, `/${enclave.id}/receipt/${commit.hash}?sig=${commit.sig}`)).text);

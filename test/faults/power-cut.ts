@@ -48,7 +48,11 @@ export async function record({ random, folder }: RunContext, options: { sync: bo
   const node = await NodeProcess.start({ data, env });
   try {
     address.up(node.url);
-    for (const bundle of [{ size: 8, timeout: 5000 }, { size: 256, timeout: 100 }]) await workload.found(bundle);
+    for (const bundle of [
+      { size: 8, timeout: 5000 },
+      { size: 256, timeout: 100 },
+    ])
+      await workload.found(bundle);
     await Promise.all(Array.from({ length: 3 }, () => workload.client(random.int(20, 40))));
   } finally {
     await node.kill();
@@ -59,7 +63,12 @@ export async function record({ random, folder }: RunContext, options: { sync: bo
 /** Cuts the power once; `unsynced`: see Recording.rebuild; `resumeMs`: in which commits must be answered afterwards. */
 export async function cutAt(
   { recording, history }: Recorded,
-  { end, survival, unsynced, resumeMs = RESUME_MS }: { end: number; survival: Survival; unsynced?: RegExp; resumeMs?: number },
+  {
+    end,
+    survival,
+    unsynced,
+    resumeMs = RESUME_MS,
+  }: { end: number; survival: Survival; unsynced?: RegExp; resumeMs?: number },
   random: Random,
   tally: Tally,
 ): Promise<string[]> {
@@ -69,7 +78,10 @@ export async function cutAt(
     return afterCut(rebuilt, knownBefore(history, recording.sentBefore(end)), random, tally, resumeMs);
   });
   tally.add('power cut');
-  return found.map((violation) => `power cut at ${end} of ${recording.entries.length}, of the unsynced survives ${survival}: ${violation}`);
+  return found.map(
+    (violation) =>
+      `power cut at ${end} of ${recording.entries.length}, of the unsynced survives ${survival}: ${violation}`,
+  );
 }
 
 /** Everything that was recorded, put together, is what is there: else the recorder has missed something. */
@@ -84,7 +96,8 @@ function sameAsReal({ recording, data }: Recorded): string[] {
       found.push(`the recording has a file that is not there: ${path}`);
       continue;
     }
-    if (!real.equals(bytes)) found.push(`the recording of ${path} differs from the file: ${bytes.length} and ${real.length} bytes`);
+    if (!real.equals(bytes))
+      found.push(`the recording of ${path} differs from the file: ${bytes.length} and ${real.length} bytes`);
   }
   return found;
 }
@@ -96,7 +109,8 @@ function knownBefore(history: History, sent: string): History {
     known.asked.push({ commit, attempts: attempts.filter(({ answer }) => isReceipt(answer) && sent.includes(answer)) });
   }
   for (const enclave of history.enclaves) {
-    if (known.asked.some(({ commit, attempts }) => commit.enclave === enclave.id && attempts.length > 0)) known.enclaves.push(enclave);
+    if (known.asked.some(({ commit, attempts }) => commit.enclave === enclave.id && attempts.length > 0))
+      known.enclaves.push(enclave);
   }
   for (const event of history.seen) if (sent.includes(`"id":"${event.id}"`)) known.see(event);
   for (const head of history.heads) if (sent.includes(head.sig)) known.remember(head);
@@ -104,7 +118,13 @@ function knownBefore(history: History, sent: string): History {
 }
 
 /** Starts a node on what the power cut left: it serves all that was known, and goes on. */
-async function afterCut(data: string, known: History, random: Random, tally: Tally, resumeMs: number): Promise<string[]> {
+async function afterCut(
+  data: string,
+  known: History,
+  random: Random,
+  tally: Tally,
+  resumeMs: number,
+): Promise<string[]> {
   let node: NodeProcess | null = null;
   try {
     node = await NodeProcess.start({ data });

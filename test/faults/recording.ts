@@ -8,7 +8,13 @@ import { Skipped } from './scenario.ts';
 /** Records of recorder/record.c, in the order in which they happened. */
 type Entry =
   | { readonly kind: 'name'; readonly inode: bigint; readonly path: string; readonly folder: boolean }
-  | { readonly kind: 'write'; readonly inode: bigint; readonly offset: number; readonly bytes: Buffer; readonly durable: boolean }
+  | {
+      readonly kind: 'write';
+      readonly inode: bigint;
+      readonly offset: number;
+      readonly bytes: Buffer;
+      readonly durable: boolean;
+    }
   | { readonly kind: 'sync begin' | 'sync end'; readonly inode: bigint; readonly sync: bigint }
   | { readonly kind: 'truncate'; readonly inode: bigint; readonly size: number }
   | { readonly kind: 'rename'; readonly from: string; readonly to: string }
@@ -20,14 +26,30 @@ const HEADER = 24;
 const VOLATILE = /(^|\/)lock\.mdb$/;
 
 /** Builds the recorder; what a node needs in its environment to be recorded. Throws Skipped without a C compiler. */
-export function recorder(folder: string, data: string, options: { sync: boolean }): { env: Record<string, string>; file: string } {
+export function recorder(
+  folder: string,
+  data: string,
+  options: { sync: boolean },
+): { env: Record<string, string>; file: string } {
   if (process.platform !== 'linux') throw new Skipped('the recorder works on Linux only');
   const compiler = ['gcc', 'cc', 'clang'].find((name) => spawnSync(name, ['--version']).status === 0);
   if (compiler === undefined) throw new Skipped('there is no C compiler: install gcc to test power cuts');
   const library = join(folder, 'record.so');
   const file = join(folder, 'recording');
-  execFileSync(compiler, ['-O1', '-shared', '-fPIC', '-o', library, fileURLToPath(new URL('recorder/record.c', import.meta.url)), '-ldl'], { stdio: 'pipe' });
-  return { file, env: { LD_PRELOAD: library, ENC_RECORD: file, ENC_RECORD_ROOT: data, ...(options.sync ? {} : { ENC_RECORD_NOSYNC: '1' }) } };
+  execFileSync(
+    compiler,
+    ['-O1', '-shared', '-fPIC', '-o', library, fileURLToPath(new URL('recorder/record.c', import.meta.url)), '-ldl'],
+    { stdio: 'pipe' },
+  );
+  return {
+    file,
+    env: {
+      LD_PRELOAD: library,
+      ENC_RECORD: file,
+      ENC_RECORD_ROOT: data,
+      ...(options.sync ? {} : { ENC_RECORD_NOSYNC: '1' }),
+    },
+  };
 }
 
 /** How much of what was not synced survives a power cut. */
@@ -50,7 +72,9 @@ export class Recording {
 
   /** All that had been sent before `end`, as text. */
   sentBefore(end: number): string {
-    return Buffer.concat(this.entries.slice(0, end).flatMap((entry) => (entry.kind === 'sent' ? [entry.bytes] : []))).toString('latin1');
+    return Buffer.concat(
+      this.entries.slice(0, end).flatMap((entry) => (entry.kind === 'sent' ? [entry.bytes] : [])),
+    ).toString('latin1');
   }
 
   /**
@@ -64,7 +88,9 @@ export class Recording {
     const began = new Map<bigint, number>();
     const synced = new Map<bigint, number>();
     let namesKept = 0;
-    const lost = new Set(entries.flatMap((entry) => (entry.kind === 'name' && unsynced?.test(entry.path) ? [entry.inode] : [])));
+    const lost = new Set(
+      entries.flatMap((entry) => (entry.kind === 'name' && unsynced?.test(entry.path) ? [entry.inode] : [])),
+    );
     for (const [i, entry] of entries.entries()) {
       if (entry.kind === 'sync begin') began.set(entry.sync, i);
       if (entry.kind !== 'sync end') continue;
@@ -82,11 +108,14 @@ export class Recording {
         files.set(entry.inode, content);
         const kept = i < (synced.get(entry.inode) ?? -1);
         if (entry.kind === 'truncate') {
-          if (kept || survival === 'everything' || (survival !== 'nothing' && random.chance(0.5))) content.truncate(entry.size);
-        } else if (kept || (entry.durable && !lost.has(entry.inode)) || survival === 'everything') content.write(entry.offset, entry.bytes);
+          if (kept || survival === 'everything' || (survival !== 'nothing' && random.chance(0.5)))
+            content.truncate(entry.size);
+        } else if (kept || (entry.durable && !lost.has(entry.inode)) || survival === 'everything')
+          content.write(entry.offset, entry.bytes);
         else if (survival !== 'nothing') content.writeSome(entry.offset, entry.bytes, GRAIN[survival], random);
       } else if (i < nameEnd) {
-        if (entry.kind === 'name' && !entry.folder && names.get(entry.path) !== entry.inode) names.set(entry.path, entry.inode);
+        if (entry.kind === 'name' && !entry.folder && names.get(entry.path) !== entry.inode)
+          names.set(entry.path, entry.inode);
         if (entry.kind === 'unlink') names.delete(entry.path);
         if (entry.kind === 'rename') {
           const inode = names.get(entry.from);
@@ -144,7 +173,8 @@ class Content {
   }
 
   #extend(length: number): void {
-    if (length > this.#bytes.length) this.#bytes = Buffer.concat([this.#bytes], Math.max(length, 2 * this.#bytes.length));
+    if (length > this.#bytes.length)
+      this.#bytes = Buffer.concat([this.#bytes], Math.max(length, 2 * this.#bytes.length));
     this.#length = Math.max(this.#length, length);
   }
 }

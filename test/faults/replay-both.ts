@@ -38,10 +38,12 @@ export async function checkReplay(view: View): Promise<string[]> {
   }
   if (!parts.end.intact) say('the sum of the snapshot is wrong');
   const events = parts.items.filter((item) => item.kind === 'event');
-  if (events.length !== view.events.length) say(`the snapshot has ${events.length} events, the log ${view.events.length}`);
+  if (events.length !== view.events.length)
+    say(`the snapshot has ${events.length} events, the log ${view.events.length}`);
   for (const event of events) {
     const pulled = view.events[event.seq];
-    if (pulled && toHex(event.seqSig) !== pulled.seq_sig) say(`I2 event ${event.seq} of the snapshot is another one than in the log`);
+    if (pulled && toHex(event.seqSig) !== pulled.seq_sig)
+      say(`I2 event ${event.seq} of the snapshot is another one than in the log`);
   }
   const module = await loadWasmModule();
   const limits = { maxCommit: 1 << 20, maxArray: 1000 };
@@ -59,15 +61,22 @@ export async function checkReplay(view: View): Promise<string[]> {
   }
   const [reference, wasm] = results;
   if (!reference || !wasm) return found;
-  for (const key of ['stateHash', 'chain', 'ctRoot'] as const) if (reference[key] !== wasm[key]) say(`the kernels differ in ${key}`);
+  for (const key of ['stateHash', 'chain', 'ctRoot'] as const)
+    if (reference[key] !== wasm[key]) say(`the kernels differ in ${key}`);
   if (reference.closed.join() !== wasm.closed.join()) say('the kernels differ in the state hashes of the bundles');
   if (reference.ctRoot !== view.sth.r) say('the replay leads to another CT root than the tree head');
-  if (reference.closed.at(-1) !== view.state?.state_hash) say('the state proof is against another state than the replay');
+  if (reference.closed.at(-1) !== view.state?.state_hash)
+    say('the state proof is against another state than the replay');
   if (reference.closed.length !== view.sth.ts) say('the snapshot has another number of bundles than the tree head');
   return found;
 }
 
-function replay(parts: SnapshotParts, enclave: Uint8Array, make: (host: KernelHost) => Kernel, inspect: (commit: Uint8Array) => Uint8Array): Replayed {
+function replay(
+  parts: SnapshotParts,
+  enclave: Uint8Array,
+  make: (host: KernelHost) => Kernel,
+  inspect: (commit: Uint8Array) => Uint8Array,
+): Replayed {
   const metas = new Map<string, Uint8Array>();
   const kernel = make({
     signSeq: () => -1,

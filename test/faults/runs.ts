@@ -6,13 +6,35 @@ import { oldLog } from './old-log.ts';
 import { powerCut } from './power-cut.ts';
 import { Random } from './random.ts';
 import { inFolder, type Scenario, Skipped } from './scenario.ts';
+import { takeOver } from './take-over.ts';
 import { Tally } from './tally.ts';
 
-export const SCENARIOS = { crash, 'power-cut': powerCut, 'disk-full': diskFull, damage, 'old-log': oldLog, drain } as const satisfies Record<string, Scenario>;
+export const SCENARIOS = {
+  crash,
+  'power-cut': powerCut,
+  'disk-full': diskFull,
+  damage,
+  'old-log': oldLog,
+  drain,
+  'take-over': takeOver,
+} as const satisfies Record<string, Scenario>;
 export type ScenarioName = keyof typeof SCENARIOS;
 
 /** One dozen, over and over: every twelve runs hold each scenario. */
-const DOZEN: readonly ScenarioName[] = ['crash', 'power-cut', 'crash', 'damage', 'crash', 'drain', 'crash', 'power-cut', 'crash', 'disk-full', 'old-log', 'crash'];
+const DOZEN: readonly ScenarioName[] = [
+  'crash',
+  'power-cut',
+  'crash',
+  'damage',
+  'crash',
+  'drain',
+  'crash',
+  'power-cut',
+  'take-over',
+  'disk-full',
+  'old-log',
+  'crash',
+];
 
 export interface Report {
   readonly runs: number;
@@ -54,7 +76,9 @@ export async function runAll({ runs, seed, scenario, print }: RunAllOptions): Pr
       result = `skipped: ${error.message}`;
     }
     violations.push(...found.map((violation) => `${name} ${own}: ${violation}`));
-    print(`run ${i + 1}/${runs} ${name} --seed ${own}: ${result} (${((performance.now() - started) / 1000).toFixed(1)} s)`);
+    print(
+      `run ${i + 1}/${runs} ${name} --seed ${own}: ${result} (${((performance.now() - started) / 1000).toFixed(1)} s)`,
+    );
     for (const violation of found) print(`  ${violation}`);
   };
   const worker = async (): Promise<void> => {

@@ -9,8 +9,22 @@ export interface SnapshotParts {
 }
 
 export type SnapshotItem =
-  | { readonly kind: 'event'; readonly commit: Uint8Array; readonly timestamp: number; readonly seq: number; readonly sequencer: Uint8Array; readonly seqSig: Uint8Array; readonly target: Uint8Array | undefined }
-  | { readonly kind: 'closing'; readonly index: number; readonly firstSeq: number; readonly size: number; readonly t: number };
+  | {
+      readonly kind: 'event';
+      readonly commit: Uint8Array;
+      readonly timestamp: number;
+      readonly seq: number;
+      readonly sequencer: Uint8Array;
+      readonly seqSig: Uint8Array;
+      readonly target: Uint8Array | undefined;
+    }
+  | {
+      readonly kind: 'closing';
+      readonly index: number;
+      readonly firstSeq: number;
+      readonly size: number;
+      readonly t: number;
+    };
 
 /** Throws on bytes that are no snapshot. */
 export function takeApart(file: Uint8Array): SnapshotParts {
@@ -25,7 +39,15 @@ export function takeApart(file: Uint8Array): SnapshotParts {
     else {
       const item = value as [number, ...unknown[]];
       if (item[0] === 0) {
-        const [, commit, timestamp, seq, sequencer, seqSig, target] = item as [0, Uint8Array, number, number, Uint8Array, Uint8Array, Uint8Array | undefined];
+        const [, commit, timestamp, seq, sequencer, seqSig, target] = item as [
+          0,
+          Uint8Array,
+          number,
+          number,
+          Uint8Array,
+          Uint8Array,
+          Uint8Array | undefined,
+        ];
         items.push({ kind: 'event', commit, timestamp, seq, sequencer, seqSig, target });
       } else if (item[0] === 1) {
         const [, index, firstSeq, size, t] = item as [1, number, number, number, number];
@@ -47,7 +69,15 @@ export function putTogether({ header, items, end }: SnapshotParts): Buffer {
     ...items.map((item) =>
       item.kind === 'closing'
         ? encode([1, item.index, item.firstSeq, item.size, item.t])
-        : encode([0, item.commit, item.timestamp, item.seq, item.sequencer, item.seqSig, ...(item.target ? [item.target] : [])]),
+        : encode([
+            0,
+            item.commit,
+            item.timestamp,
+            item.seq,
+            item.sequencer,
+            item.seqSig,
+            ...(item.target ? [item.target] : []),
+          ]),
     ),
   ]);
   return Buffer.concat([body, encode([2, end.sth, createHash('sha256').update(body).digest()])]);

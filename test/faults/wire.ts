@@ -1,5 +1,5 @@
 import { type Commit, type CommitDraft, commitJson, signCommit } from '../../protocol/commit.ts';
-import { type PublicKey, hex32, unhex } from '../../protocol/hex.ts';
+import { hex32, type PublicKey, unhex } from '../../protocol/hex.ts';
 import { type Json, parseJson } from '../../protocol/json.ts';
 import type { Signer, Verifier } from '../../protocol/secp.ts';
 import { makeSession } from '../../protocol/session.ts';
@@ -34,11 +34,18 @@ export interface Reply {
 }
 
 /** Sends and waits; a lost connection or a time-out is status 0 or −1, never an exception. */
-export async function call(url: string, path: string, body?: string | Uint8Array<ArrayBuffer>, headers: Record<string, string> = {}): Promise<Reply> {
+export async function call(
+  url: string,
+  path: string,
+  body?: string | Uint8Array<ArrayBuffer>,
+  headers: Record<string, string> = {},
+): Promise<Reply> {
   let status = 0;
   try {
     const answer = await fetch(url + path, {
-      ...(body === undefined ? {} : { method: 'POST', body, headers: { 'content-type': 'application/json', ...headers } }),
+      ...(body === undefined
+        ? {}
+        : { method: 'POST', body, headers: { 'content-type': 'application/json', ...headers } }),
       signal: AbortSignal.timeout(REQUEST_DEADLINE_MS),
     });
     status = -1;

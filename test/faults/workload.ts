@@ -1,8 +1,8 @@
 import { enclaveIdOf } from '../../protocol/commit.ts';
-import type { EnclaveId, EventId } from '../../protocol/hex.ts';
-import { type Json, isObject, toJson } from '../../protocol/json.ts';
-import { parseReceipt } from '../../protocol/receipt.ts';
 import { parseEvent } from '../../protocol/event.ts';
+import type { EnclaveId, EventId } from '../../protocol/hex.ts';
+import { isObject, type Json, toJson } from '../../protocol/json.ts';
+import { parseReceipt } from '../../protocol/receipt.ts';
 import { parseSth } from '../../protocol/sth.ts';
 import { type Asked, type Attempt, History, type HostedEnclave, isFinal, isReceipt } from './history.ts';
 import type { Random } from './random.ts';
@@ -83,7 +83,10 @@ export class Workload {
   async found(bundle: { size: number; timeout: number }): Promise<Enclave> {
     const [owner, ...members] = [0, 1, 2].map(() => identity(this.#random.bytes(32))) as [Identity, Identity, Identity];
     const content = toJson(manifest(owner, members, bundle, this.#random.int(0, 1e9)));
-    const asked = await json((await this.#call(JSON.stringify({ type: 'Sequencer', from: owner.id, content: JSON.parse(text(content)) }))).text);
+    const asked = await json(
+      (await this.#call(JSON.stringify({ type: 'Sequencer', from: owner.id, content: JSON.parse(text(content)) })))
+        .text,
+    );
     const sequencer = isObject(asked as Json) ? String((asked as Map<string, Json>).get('sequencer')) : '';
     const id = enclaveIdOf(owner.id, content, []) as EnclaveId;
     const enclave: Enclave = { id, sequencer, bundle, owner, members, notes: [] };
@@ -115,9 +118,19 @@ export class Workload {
       await Promise.all([this.#attempt(open, url), ...(twice ? [this.#attempt(open, url)] : [])]);
       open = open.filter((asked) => !asked.attempts.some(isFinal));
       if (open.length === 0) return;
-      if (Date.now() > giveUp) throw new Stuck(`no final answer for ${open.length} commits: ${open[0]?.attempts.at(-1)?.answer || 'connection lost'}`);
+      if (Date.now() > giveUp)
+        throw new Stuck(
+          `no final answer for ${open.length} commits: ${open[0]?.attempts.at(-1)?.answer || 'connection lost'}`,
+        );
       await new Promise((resolve) => setTimeout(resolve, RETRY_MS));
     }
+  }
+
+  /** Sends some commits once more that have their receipts: the answer must be the same bytes. */
+  async resend(count: number): Promise<void> {
+    const answered = this.history.asked.filter(({ attempts }) => attempts.some(({ answer }) => isReceipt(answer)));
+    const again = Array.from({ length: count }, () => this.#random.pick(answered));
+    await this.#attempt(again, await this.#address.get());
   }
 
   /** A look at the tree head and at some events. */
@@ -126,7 +139,14 @@ export class Workload {
     const head = parseSth(json((await call(url, `/${enclave.id}/sth`)).text));
     if (head) this.history.remember(head);
     const after = this.#random.int(-1, 60);
-    const body = { type: 'Pull', enclave: enclave.id, from: enclave.owner.id, session: session(enclave.owner, enclave.sequencer), after_seq: after, limit: 200 };
+    const body = {
+      type: 'Pull',
+      enclave: enclave.id,
+      from: enclave.owner.id,
+      session: session(enclave.owner, enclave.sequencer),
+      after_seq: after,
+      limit: 200,
+    };
     const answer = json((await call(url, '/', JSON.stringify(body))).text);
     if (!isObject(answer as Json)) return;
     for (const item of ((answer as Map<string, Json>).get('events') ?? []) as Json[]) {
@@ -154,8 +174,12 @@ export class Workload {
     const single = commits.length === 1;
     const bodies = commits.map((asked) => commitJson(asked.commit));
     const reply = await call(url, '/', single ? (bodies[0] as string) : `[${bodies.join(',')}]`);
-    const answers = single || reply.status !== 200 ? commits.map(() => reply.text) : (JSON.parse(reply.text) as object[]).map((answer) => JSON.stringify(answer));
-    for (const [i, asked] of commits.entries()) this.#note(asked, { sent, got: Date.now(), life, status: reply.status, answer: answers[i] ?? '' });
+    const answers =
+      single || reply.status !== 200
+        ? commits.map(() => reply.text)
+        : (JSON.parse(reply.text) as object[]).map((answer) => JSON.stringify(answer));
+    for (const [i, asked] of commits.entries())
+      this.#note(asked, { sent, got: Date.now(), life, status: reply.status, answer: answers[i] ?? '' });
   }
 
   #note(asked: Asked, attempt: Attempt): void {
@@ -171,7 +195,10 @@ export class Workload {
   }
 
   #commit(enclave: Enclave, by: Identity, type: string, content: Json): Asked {
-    const asked: Asked = { commit: sign(by, { enclave: enclave.id as EnclaveId, type, content, exp: Date.now() + EXP_AHEAD_MS }), attempts: [] };
+    const asked: Asked = {
+      commit: sign(by, { enclave: enclave.id as EnclaveId, type, content, exp: Date.now() + EXP_AHEAD_MS }),
+      attempts: [],
+    };
     this.history.asked.push(asked);
     return asked;
   }
@@ -185,21 +212,33 @@ export class Workload {
     const dice = random.next();
     if (dice < 0.6) return this.#commit(enclave, by, 'note', toJson({ n, text: 'x'.repeat(random.int(0, 600)) }));
     if (dice < 0.7) return this.#commit(enclave, by, 'Shared', toJson({ key: `s${random.int(0, 9)}`, value: n }));
-    if (dice < 0.78) return this.#commit(enclave, by, 'Own', toJson(random.chance(0.8) ? { key: 'own', value: n } : { key: 'own', delete: true }));
+    if (dice < 0.78)
+      return this.#commit(
+        enclave,
+        by,
+        'Own',
+        toJson(random.chance(0.8) ? { key: 'own', value: n } : { key: 'own', delete: true }),
+      );
     const note = enclave.notes.length > 0 ? random.pick(enclave.notes) : null;
-    if (note && dice < 0.85) return this.#commit(enclave, note.by, 'Update', toJson({ target: note.id, content: { n } }));
+    if (note && dice < 0.85)
+      return this.#commit(enclave, note.by, 'Update', toJson({ target: note.id, content: { n } }));
     if (note && dice < 0.88) return this.#commit(enclave, note.by, 'Delete', toJson({ target: note.id, n }));
     const target = identity(random.bytes(32)).id;
-    if (dice < 0.95) return this.#commit(enclave, enclave.owner, 'Move', toJson({ target, from: 'OUTSIDER', to: 'MEMBER', n }));
+    if (dice < 0.95)
+      return this.#commit(enclave, enclave.owner, 'Move', toJson({ target, from: 'OUTSIDER', to: 'MEMBER', n }));
     const member = random.pick(enclave.members).id;
     const type = random.pick(['Grant', 'Revoke']);
     if (dice < 0.98) return this.#commit(enclave, enclave.owner, type, toJson({ target: member, trait: 'helper', n }));
-    const ops = [{ type: 'Move', content: { target, from: 'OUTSIDER', to: 'MEMBER' } }, { type: 'Grant', content: { target, trait: 'helper' } }];
+    const ops = [
+      { type: 'Move', content: { target, from: 'OUTSIDER', to: 'MEMBER' } },
+      { type: 'Grant', content: { target, trait: 'helper' } },
+    ];
     return this.#commit(enclave, enclave.owner, 'AC_Bundle', toJson({ ops, n }));
   }
 }
 
-const text = (content: Json): string => JSON.stringify(content, (_, value: unknown) => (value instanceof Map ? Object.fromEntries(value) : value));
+const text = (content: Json): string =>
+  JSON.stringify(content, (_, value: unknown) => (value instanceof Map ? Object.fromEntries(value) : value));
 
 function manifest(owner: Identity, members: readonly Identity[], bundle: object, n: number): object {
   const crud = ['C', 'U', 'D'];
@@ -210,12 +249,31 @@ function manifest(owner: Identity, members: readonly Identity[], bundle: object,
     RBAC: {
       states: ['OWNER', 'MEMBER'],
       traits: ['root(0)', 'helper(2)'],
-      readers: [{ type: 'OWNER', reads: '*' }, { type: 'MEMBER', reads: '*' }],
-      moves: [{ event: 'Move', from: 'OUTSIDER', to: 'MEMBER', operator: 'OWNER', ops: ['C'] }, { event: 'Move', from: 'MEMBER', to: 'OUTSIDER', operator: 'OWNER', ops: ['C'] }],
-      grants: [{ event: 'Grant', operator: ['OWNER'], scope: ['MEMBER'], trait: ['helper'] }, { event: 'Revoke', operator: ['OWNER'], scope: ['MEMBER'], trait: ['helper'] }],
-      slots: ['OWNER', 'MEMBER'].flatMap((operator) => [{ event: 'Shared', operator, ops: crud, key: '*' }, { event: 'Own', operator, ops: crud, key: '*' }]),
-      customs: [{ event: 'note', operator: 'OWNER', ops: crud }, { event: 'note', operator: 'MEMBER', ops: ['C'] }, { event: 'note', operator: 'Sender', ops: ['U', 'D'] }],
-      init: [{ identity: owner.id, state: 'OWNER', traits: ['root'] }, ...members.map((member) => ({ identity: member.id, state: 'MEMBER', traits: [] }))],
+      readers: [
+        { type: 'OWNER', reads: '*' },
+        { type: 'MEMBER', reads: '*' },
+      ],
+      moves: [
+        { event: 'Move', from: 'OUTSIDER', to: 'MEMBER', operator: 'OWNER', ops: ['C'] },
+        { event: 'Move', from: 'MEMBER', to: 'OUTSIDER', operator: 'OWNER', ops: ['C'] },
+      ],
+      grants: [
+        { event: 'Grant', operator: ['OWNER'], scope: ['MEMBER'], trait: ['helper'] },
+        { event: 'Revoke', operator: ['OWNER'], scope: ['MEMBER'], trait: ['helper'] },
+      ],
+      slots: ['OWNER', 'MEMBER'].flatMap((operator) => [
+        { event: 'Shared', operator, ops: crud, key: '*' },
+        { event: 'Own', operator, ops: crud, key: '*' },
+      ]),
+      customs: [
+        { event: 'note', operator: 'OWNER', ops: crud },
+        { event: 'note', operator: 'MEMBER', ops: ['C'] },
+        { event: 'note', operator: 'Sender', ops: ['U', 'D'] },
+      ],
+      init: [
+        { identity: owner.id, state: 'OWNER', traits: ['root'] },
+        ...members.map((member) => ({ identity: member.id, state: 'MEMBER', traits: [] })),
+      ],
     },
   };
 }
