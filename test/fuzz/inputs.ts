@@ -84,7 +84,7 @@ function resigned(d: Draft, random: Random): string {
   return `{${(random.chance(0.1) ? random.shuffled(parts) : parts).join(',')}}`;
 }
 
-function readRequest(scene: Scene): { body: Fields; mode: InspectMode } {
+export function readRequest(scene: Scene): { body: Fields; mode: InspectMode } {
   const { random, store } = scene;
   const some = store.events.slice(-50);
   const slots = store.events.slice(-30).flatMap(({ name, content, record }) => {

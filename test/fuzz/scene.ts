@@ -48,6 +48,7 @@ export class Scene {
   #sides: Side[];
   #hash: Uint8Array;
   #leaves = 0;
+  #told = '';
 
   constructor(random: Random, runtimes: readonly Runtime[], inspectors: readonly Inspector[], answers: Answers) {
     this.random = random;
@@ -87,8 +88,8 @@ export class Scene {
     this.#sides = this.#sides.slice(0, 1);
   }
 
-  /** Puts a body through. Throws `Crash`. */
-  feed(body: Uint8Array, mode: InspectMode, pathEnclave?: Uint8Array): void {
+  /** Puts a body through; returns the code that it (or its last element) was answered with. Throws `Crash`. */
+  feed(body: Uint8Array, mode: InspectMode, pathEnclave?: Uint8Array): string {
     const begun = performance.now();
     try {
       this.#feed(body, mode, pathEnclave);
@@ -97,6 +98,7 @@ export class Scene {
     }
     const took = performance.now() - begun;
     if (took > TOO_SLOW_MS) throw new Crash(`took ${took.toFixed(0)} ms`, body);
+    return this.#told;
   }
 
   #feed(body: Uint8Array, mode: InspectMode, pathEnclave?: Uint8Array): void {
@@ -219,7 +221,8 @@ export class Scene {
 
   #note(code: number | string): void {
     if (code === INTERNAL) throw new Error('answered internal');
-    this.#answers.note(typeof code === 'string' ? code : code === 0 ? 'ok' : errorOf(code).code);
+    this.#told = typeof code === 'string' ? code : code === 0 ? 'ok' : errorOf(code).code;
+    this.#answers.note(this.#told);
   }
 
   /** What was not accepted changed nothing. */

@@ -1,4 +1,8 @@
 import { body } from './body.ts';
+import { filter } from './filter.ts';
+import { manifest } from './manifest.ts';
+import { session } from './session.ts';
+import { snapshot } from './snapshot.ts';
 import type { FuzzTarget } from './target.ts';
 
-export const TARGETS: Readonly<Record<string, FuzzTarget>> = { body };
+export const TARGETS: Readonly<Record<string, FuzzTarget>> = { body, filter, manifest, session, snapshot };
