@@ -1,16 +1,18 @@
-import { Commit, unsealedClosings } from './batch';
+import { unsealedClosings } from './batch';
 import { CONTEXT_PUBLIC, CONTEXT_SENDER, OP_D, OP_U } from './columns';
+import { Commit } from './commit';
 import { ctRoot } from './ct';
 import { findEvent, META, metaCustomType } from './event-meta';
 import { hexDecode, hexEncode } from './hex';
 import { field, INT, intValue, kind, OBJECT, parse, root, STRING, strLen, strPtr, Tape, TRUE } from './json';
 import { MAX_SLOT_KEY, ownKey, sharedKey } from './keys';
 import * as L from './layout';
-import { compileManifest, eachInit, TYPES } from './manifest';
+import { compileManifest, eachInit } from './manifest';
 import { isHex32 } from './manifest-shape';
 import { Buf, putDecimal, same32 } from './memory';
 import { authorizeCustom, authorizeLifecycle, authorizeSlot, decideCustom } from './rbac';
 import { access, accessBundle, failedOp } from './rbac-access';
+import { TYPES } from './rules';
 import { smtGet } from './smt';
 import {
   ACTIVE, bitsOf, dropLost, isDeleted, MIGRATED, NEW_SEQUENCER, PAUSED, setBits, setEventStatus, setLeaf, setStatus, State, TERMINATED,

@@ -1,8 +1,8 @@
 import { DETAIL } from './apply';
 import { EMPTY_HASH } from './fixed';
 import { IN } from './input';
-import { Rules } from './manifest';
 import { copy32 } from './memory';
+import { Rules } from './rules';
 import { CHAIN, HEAD_ROOT } from './sealed';
 import { smtLeaves, smtRoot } from './smt';
 import { lastSeq } from './stage';

@@ -2,8 +2,8 @@ import { eventsIn, FOLDED, skeletonOf } from './batch';
 import { hostEventMeta } from './host';
 import { typeNumber } from './inspect-commit';
 import * as L from './layout';
-import { typeIndex, TYPES } from './manifest';
 import { copy32, same32 } from './memory';
+import { typeIndex, TYPES } from './rules';
 
 /** What is known of an event by its id. host_event_meta: from bytes32, u64 seq, u32 lane, u16 type length, type. */
 export const META: usize = memory.data(128, 16);

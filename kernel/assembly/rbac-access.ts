@@ -2,10 +2,10 @@ import { anyActive, CONTEXT_PUBLIC, CONTEXT_SELF, hasState, isActive } from './c
 import { hexDecode } from './hex';
 import { ARRAY, count, FALSE, field, first, isString, kind, next, OBJECT, STRING, strLen, strPtr, TRUE } from './json';
 import * as L from './layout';
-import { GATES, NO_GATE, RANKS, Rules } from './manifest';
 import { stateOf, traitOf } from './manifest-names';
 import { isHex32 } from './manifest-shape';
 import { Buf, copy32, same32 } from './memory';
+import { GATES, NO_GATE, RANKS, Rules } from './rules';
 import { bitsOf, isGateOpen, setBits, setGate } from './state';
 
 /**

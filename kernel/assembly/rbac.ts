@@ -1,7 +1,7 @@
 import { CONTEXT_PUBLIC, CONTEXT_SENDER, DENY, isActive, OP_C, OP_D, OP_U } from './columns';
 import * as L from './layout';
-import { NO_GATE, Rules } from './manifest';
 import { same } from './memory';
+import { NO_GATE, Rules } from './rules';
 import { isGateOpen } from './state';
 
 /**

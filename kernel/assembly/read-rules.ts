@@ -2,10 +2,10 @@ import { findReleased, META, META_SEQ, metaType } from './event-meta';
 import { CONTEXT_PUBLIC, CONTEXT_SELF, CONTEXT_SENDER, DENY, isActive, OP_P, OP_R } from './columns';
 import { field, kind, OBJECT, parse, root, STRING, strLen, strPtr, Tape } from './json';
 import * as L from './layout';
-import { FIRST_CUSTOM, Rules, typeIndex } from './manifest';
 import { markOf } from './marks';
 import { same32 } from './memory';
 import { customLists, decideCustom, decideSlot, slotLists } from './rbac';
+import { FIRST_CUSTOM, Rules, typeIndex } from './rules';
 import { bitsOf } from './state';
 
 /**

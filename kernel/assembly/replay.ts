@@ -1,9 +1,9 @@
 import { apply, applyManifest, DETAIL, statusRefusal } from './apply';
 import {
-  clearRegion, closeRegion, Commit, commitFromIc, commitFromRecord, FOLDED, putClosing, putGenesis, putRecord, region, skeletonOf,
-  stagedBatches, useFolded,
+  clearRegion, closeRegion, FOLDED, putClosing, putGenesis, putRecord, region, skeletonOf, stagedBatches, useFolded,
 } from './batch';
 import { cborBytes32, cborInt, cborText, hashHead } from './cbor';
+import { Commit, commitFromIc, commitFromRecord } from './commit';
 import { dedupeFind } from './dedupe';
 import { IN } from './input';
 import { typeNumber } from './inspect-commit';

@@ -1,15 +1,15 @@
 import { apply, applyManifest, DETAIL, statusRefusal } from './apply';
-import {
-  closeRegion, Commit, commitFromIc, hashesOf, openRegion, putClosing, putGenesis, putRecord, region,
-} from './batch';
+import { closeRegion, hashesOf, openRegion, putClosing, putGenesis, putRecord, region } from './batch';
 import { cborBytes32, cborInt } from './cbor';
+import { Commit, commitFromIc } from './commit';
 import { dedupeAdd, dedupeFind } from './dedupe';
 import { hostSignSeq, hostVerify } from './host';
 import { IN } from './input';
 import * as L from './layout';
-import { forgetManifest, Rules } from './manifest';
+import { forgetManifest } from './manifest';
 import { same32 } from './memory';
 import { recentAdd } from './recents';
+import { Rules } from './rules';
 import { Sealed } from './sealed';
 import { sha256 } from './sha256';
 import {

@@ -1,9 +1,9 @@
 import { hasState, TRAIT } from './columns';
 import { isZero32, value32, ZERO32 } from './fixed';
 import { enclaveStatusKey, gateKey, rbacKey, statusKey } from './keys';
-import { MARKED, Rules } from './manifest';
 import { setMark } from './marks';
 import { Buf, copy32, zero32 } from './memory';
+import { MARKED, Rules } from './rules';
 import { smtGet, smtRemove, smtSet } from './smt';
 
 export const ACTIVE: u32 = 0;
