@@ -1,4 +1,4 @@
-import type { Readable } from 'node:stream';
+import { Readable } from 'node:stream';
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import { REQUEST_STH } from '../../kernel/kernel.ts';
 import { errorNumber } from '../../protocol/errors.ts';
@@ -9,7 +9,7 @@ import { errorBytes } from '../enclave/answers.ts';
 import { getRequest } from '../enclave/reads.ts';
 import { send } from './answer.ts';
 import type { ApiContext } from './context.ts';
-import { hex32 } from './params.ts';
+import { bodyOf, hex32 } from './params.ts';
 
 const INVALID_ROUTE = errorNumber('invalid_route');
 const INVALID_COMMIT = errorNumber('invalid_commit');
@@ -45,7 +45,7 @@ export function adminRoutes(app: FastifyInstance, context: ApiContext): void {
   app.post(
     '/enclaves/:id/init-with-priv',
     guarded(async (enclave, request, reply) => {
-      const parsed = importedKey(enclave, request.body as Uint8Array);
+      const parsed = importedKey(enclave, bodyOf(request));
       if (typeof parsed === 'number') return send(reply, parsed, errorBytes(parsed), metrics);
       const existing = await context.enclaves.actor(enclave);
       if (existing instanceof EnclaveActor && existing.sequencer !== null) {
@@ -72,19 +72,22 @@ export function adminRoutes(app: FastifyInstance, context: ApiContext): void {
     files.post(
       '/enclaves/:id/restore',
       guarded(async (enclave, request, reply) => {
-        const { code, body } = await context.restore.restore(enclave, request.body as Readable, expected(request));
+        const { code, body } = await context.restore.restore(enclave, fileOf(request), expected(request));
         return send(reply, code, body, metrics);
       }),
     );
     files.post(
       '/enclaves/:id/recover',
       guarded(async (enclave, request, reply) => {
-        const { code, body } = await context.restore.recover(enclave, request.body as Readable);
+        const { code, body } = await context.restore.recover(enclave, fileOf(request));
         return send(reply, code, body, metrics);
       }),
     );
   });
 }
+
+/** The body as a stream; an empty one if there is none. */
+const fileOf = (request: FastifyRequest): Readable => (request.body as Readable | undefined) ?? Readable.from([]);
 
 async function importSecret(
   context: ApiContext,

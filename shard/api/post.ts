@@ -11,6 +11,7 @@ import { toHex } from '../../protocol/hex.ts';
 import { errorBytes } from '../enclave/answers.ts';
 import { JSON_TYPE, send } from './answer.ts';
 import type { ApiContext } from './context.ts';
+import { bodyOf } from './params.ts';
 
 const INTERNAL = errorNumber('internal');
 const OPEN = Buffer.from('[');
@@ -29,7 +30,7 @@ export function post(
   enclave?: Uint8Array,
 ): void {
   const { metrics } = context;
-  const inspection = context.inspector.inspect(request.body as Uint8Array, mode, enclave);
+  const inspection = context.inspector.inspect(bodyOf(request), mode, enclave);
   if (inspection.kind === 'error') return send(reply, inspection.code, errorBytes(inspection.code), metrics);
   if (inspection.kind === 'request') {
     answerRequest(context, inspection.bytes, reply).catch((error: unknown) => {

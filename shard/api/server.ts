@@ -51,6 +51,8 @@ export function createServer(options: ServerOptions, context: ApiContext): Fasti
       void send(reply as never, INVALID_ROUTE, errorBytes(INVALID_ROUTE), metrics),
   }) as unknown as FastifyInstance;
   app.server.maxConnections = options.maxConnections;
+  // What a client expects beyond 100-continue is none of our business; Node would answer an empty 417.
+  app.server.on('checkExpectation', (request, response) => app.server.emit('request', request, response));
   app.removeAllContentTypeParsers();
   app.addContentTypeParser('*', { parseAs: 'buffer' }, (_request, body, done) => done(null, body));
   app.setNotFoundHandler((_request, reply) => send(reply, INVALID_ROUTE, errorBytes(INVALID_ROUTE), metrics));

@@ -26,13 +26,13 @@ afterEach(async () => {
 });
 
 /** The answers of a raw connection: none (cut off), or 4xx errors of the table. */
-function cutOff(text: string, code?: ErrorCode): void {
+function cutOff(text: string, code?: ErrorCode, detail = ''): void {
   if (text === '') return;
   const status = Number(/^HTTP\/1\.1 (\d{3})/.exec(text)?.[1]);
   assert.ok(status >= 400 && status < 500, text.slice(0, 200));
   const body = text.slice(text.indexOf('\r\n\r\n') + 4);
   const { error } = JSON.parse(body) as { error: ErrorCode };
-  assert.equal(body, errorBody(error));
+  assert.equal(body, errorBody(error, detail));
   assert.equal(status, errorOf(error).status);
   if (code) assert.equal(error, code);
 }
@@ -170,6 +170,14 @@ describe('bodies', () => {
     cutOff(longer.text);
   });
 
+  it('that are not there at all are refused, by every call that wants one', async () => {
+    const id = 'ab'.repeat(32);
+    for (const path of ['/', `/enclave/${id}`, '/inclusion', '/bundle', '/state', '/state-batch', `/enclaves/${id}/init-with-priv`, `/enclaves/${id}/restore`]) {
+      const { text } = await rawConnection(node.url, `POST ${path} HTTP/1.1\r\nhost: 127.0.0.1\r\nconnection: close\r\n\r\n`, { deadlineMs: DEADLINE_MS });
+      cutOff(text, path.endsWith('restore') ? 'invalid_snapshot' : 'invalid_json', path.endsWith('restore') ? '"seq":0' : '');
+    }
+  });
+
   it('are answered in order when requests are pipelined', async () => {
     const one = 'GET / HTTP/1.1\r\nhost: x\r\n\r\n';
     const two = 'POST / HTTP/1.1\r\nhost: x\r\ncontent-length: 2\r\n\r\n{}';
@@ -260,6 +268,7 @@ describe('paths and methods', () => {
   it('Expect, Upgrade and odd headers are no trap', async () => {
     const expecting = await node.post('/', '{}', { expect: '100-continue' });
     refused(expecting, 'invalid_commit');
+    refused(await node.post('/', '{}', { expect: 'nonsense' }), 'invalid_commit');
     const upgrading = await node.get('/', { connection: 'upgrade', upgrade: 'websocket' });
     assert.ok([200, 400, 404, 426].includes(upgrading.status), String(upgrading.status));
     refused(await node.post('/', '{}', { 'content-type': ';;;=,' }), 'invalid_json');

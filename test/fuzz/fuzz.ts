@@ -8,6 +8,8 @@ export interface FuzzOptions {
   readonly replay?: number;
   /** stop after so many crashes */
   readonly maxCrashes?: number;
+  /** how often memory is looked at, after a full collection; default 50 */
+  readonly samples?: number;
   readonly progress?: (runs: number) => void;
 }
 
@@ -25,10 +27,10 @@ const SAMPLES = 50;
 
 /** Puts `runs` inputs through a target; the same seed makes the same inputs. */
 export async function fuzz(target: FuzzTarget, options: FuzzOptions): Promise<FuzzResult> {
-  const { runs, seed, replay, maxCrashes = 10 } = options;
+  const { runs, seed, replay, maxCrashes = 10, samples = SAMPLES } = options;
   const first = replay === undefined ? 0 : replay - (replay % target.stride);
   const end = replay === undefined ? runs : replay + 1;
-  const every = Math.max(1, Math.ceil((end - first) / SAMPLES));
+  const every = Math.max(1, Math.ceil((end - first) / samples));
   const runner = await target.open(seed);
   const watch = new MemoryWatch();
   const crashes: { run: number; message: string; input: string }[] = [];
