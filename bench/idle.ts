@@ -7,7 +7,7 @@ import { Corpus } from './corpus.ts';
 import { runLoad } from './load/run-load.ts';
 import { readMetrics } from './operator.ts';
 import type { BenchOptions } from './options.ts';
-import { privateMemory } from './process-cpu.ts';
+import { privateMemory, processCpu } from './process-cpu.ts';
 import type { BenchResult } from './result.ts';
 
 const PROBE = new URL('heap-probe.ts', import.meta.url).pathname;
@@ -36,25 +36,28 @@ async function asleep(corpus: Corpus, options: BenchOptions): Promise<BenchResul
     await create(node, corpus, 0, made);
     await allAsleep(node);
     const points = [await look(node, made)];
-    const started = performance.now();
+    const spent = { seconds: 0, cpu: 0 };
     for (let step = 0; step < STEPS; step++) {
       const more = Math.round((options.enclaves * (1 - WARM_UP)) / STEPS);
-      await create(node, corpus, made, more);
+      const { seconds, cpu } = await create(node, corpus, made, more);
+      spent.seconds += seconds;
+      spent.cpu += cpu;
       made += more;
       await allAsleep(node);
       points.push(await look(node, made));
     }
-    const seconds = (performance.now() - started) / 1000;
     const heap = slope(points.map(({ enclaves, heap }) => [enclaves, heap]));
     const [first, last] = [points[0] as Point, points.at(-1) as Point];
+    const more = last.enclaves - first.enclaves;
     return [
       {
         name: 'idle',
         what: `${made} enclaves created, all asleep: heap and buffers after a collection, per enclave`,
         heap_bytes: heap,
         private_bytes: slope(points.map(({ enclaves, memory }) => [enclaves, memory])),
-        disk_bytes: (last.disk - first.disk) / (last.enclaves - first.enclaves),
-        rate: (last.enclaves - first.enclaves) / seconds,
+        disk_bytes: (last.disk - first.disk) / more,
+        rate: more / spent.seconds,
+        cost_us: (spent.cpu / more) * 1e6,
         heap_mib: last.heap / 2 ** 20,
         enclaves: made,
         must: `heap grows by < ${HEAP_BYTES} bytes each`,
@@ -92,7 +95,14 @@ async function awake(corpus: Corpus, options: BenchOptions): Promise<BenchResult
 
 const probed = (options: BenchOptions): string[] => ['--expose-gc', '--import', PROBE, ...options.nodeArgs];
 
-async function create(node: BenchNode, corpus: Corpus, from: number, count: number): Promise<void> {
+/** Wall time and CPU of the node that it took, seconds. */
+async function create(
+  node: BenchNode,
+  corpus: Corpus,
+  from: number,
+  count: number,
+): Promise<{ seconds: number; cpu: number }> {
+  const spent = { seconds: 0, cpu: 0 };
   const [owner, member] = [corpus.author(0), corpus.author(1)];
   for (let done = 0; done < count; done += CHUNK) {
     const exp = Date.now() + 300_000;
@@ -100,7 +110,8 @@ async function create(node: BenchNode, corpus: Corpus, from: number, count: numb
       { length: Math.min(CHUNK, count - done) },
       (_, i) => corpus.manifest(owner, [member], String(from + done + i), exp).text,
     );
-    await runLoad({
+    const before = processCpu(node.pid);
+    const run = await runLoad({
       url: node.url,
       method: 'POST',
       path: '/',
@@ -109,7 +120,10 @@ async function create(node: BenchNode, corpus: Corpus, from: number, count: numb
       good: '"type":"Receipt"',
       bodies,
     });
+    spent.seconds += run.seconds;
+    spent.cpu += processCpu(node.pid) - before;
   }
+  return spent;
 }
 
 /** Waits until the node has put every enclave to sleep. */

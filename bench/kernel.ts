@@ -49,6 +49,7 @@ export async function benchKernel(options: BenchOptions): Promise<BenchResult[]>
       name: 'kernel-memory',
       what: `${many} commits through one instance, unexpired for one second`,
       ...flat,
+      commits: many,
       must: 'flat',
       met: flat.memory_end === flat.memory_early,
     },

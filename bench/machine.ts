@@ -1,5 +1,5 @@
 import { closeSync, fdatasyncSync, mkdtempSync, openSync, readFileSync, rmSync, writeSync } from 'node:fs';
-import { cpus, release, tmpdir, totalmem, type } from 'node:os';
+import { cpus, loadavg, release, tmpdir, totalmem, type } from 'node:os';
 import { join } from 'node:path';
 import { quantile } from './load/run-load.ts';
 
@@ -12,6 +12,8 @@ export interface Machine {
   /** median and 99th percentile of one 4 KiB append + fdatasync where the data folders lie, ms */
   readonly sync_ms: number;
   readonly sync_p99_ms: number;
+  /** load average of the last minute, before the benches: on a quiet machine near 0 */
+  readonly load: number;
   /** YYYY-MM-DD */
   readonly measured: string;
 }
@@ -30,6 +32,7 @@ export function machine(): Machine {
     node: process.version,
     sync_ms: quantile(sync, 0.5),
     sync_p99_ms: quantile(sync, 0.99),
+    load: loadavg()[0] ?? 0,
     measured: new Date().toISOString().slice(0, 10),
   };
 }

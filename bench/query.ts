@@ -106,6 +106,7 @@ async function timed(
   return {
     name: `query-${name}`,
     what: `${WHAT[name]}, of ${events}`,
+    events,
     rate: run.good / run.seconds,
     cost_us: ((processCpu(node.pid) - cpu) / run.good) * 1e6,
     ...latencies(run.latencies),

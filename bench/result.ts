@@ -31,6 +31,8 @@ export function rounded<T extends object>(result: T): T {
 export interface Cost {
   readonly cost_us: number;
   readonly c_us: number;
+  /** cost − c, µs */
+  readonly beyond_us: number;
   readonly beyond_c: number;
   readonly crypto_share: number;
 }
@@ -38,7 +40,7 @@ export interface Cost {
 /** Cost figures from CPU seconds and accepted items. */
 export function costOf(cpuSeconds: number, items: number, c: number): Cost {
   const cost = (cpuSeconds / items) * 1e6;
-  return { cost_us: cost, c_us: c, beyond_c: (cost - c) / c, crypto_share: c / cost };
+  return { cost_us: cost, c_us: c, beyond_us: cost - c, beyond_c: (cost - c) / c, crypto_share: c / cost };
 }
 
 /** Quantiles of sorted latencies, ms. */
