@@ -51,9 +51,9 @@ describe('the harness itself', () => {
 
   it('notices memory that grows with the runs, and none that fills once', async () => {
     const MIB = 2 ** 20;
-    const growing = await fuzz(faulty(() => {}, (run) => run * MIB), { runs: 200, seed: 1 });
+    const growing = await fuzz(faulty(() => {}, (run) => run * MIB), { runs: 200, seed: 1, samples: 20 });
     assert.match(growing.growth ?? '', /target memory grew/);
-    const filling = await fuzz(faulty(() => {}, (run) => Math.min(run, 20) * MIB), { runs: 200, seed: 1 });
+    const filling = await fuzz(faulty(() => {}, (run) => Math.min(run, 20) * MIB), { runs: 200, seed: 1, samples: 20 });
     assert.equal(filling.growth, null);
   });
 
