@@ -218,20 +218,8 @@ export function putCommit(out: Buf, node: usize, offset: usize, length: usize, e
   hashCommit(ic, type, content, tags, length, erased);
   if (same32(SENT, ic + L.IC_HASH)) flags |= L.FLAG_HASH_OK;
   const number = typeNumber(strPtr(type), strLen(type));
-  zero32(ic + L.IC_TARGET);
-  if (number == L.T_MANIFEST) {
-    if (!erased) {
-      keySeed(ic + L.IC_FROM, content, tags, ic + L.IC_TARGET);
-      flags |= L.FLAG_TARGET;
-    }
-    if (isEnclaveId(ic, tags)) flags |= L.FLAG_ENCLAVE_OK;
-  } else if (kind(content) == OBJECT && hasTarget(number)) {
-    const target = field(content, 'target');
-    if (target) {
-      if (hexNode(target, 32, ic + L.IC_TARGET)) flags |= L.FLAG_TARGET;
-      else zero32(ic + L.IC_TARGET);
-    }
-  }
+  if (putTarget(number, ic + L.IC_FROM, erased ? 0 : content, tags, ic + L.IC_TARGET)) flags |= L.FLAG_TARGET;
+  if (number == L.T_MANIFEST && isEnclaveId(ic, tags)) flags |= L.FLAG_ENCLAVE_OK;
 
   store<u16>(ic, 0, L.IC_ERROR);
   store<u8>(ic, flags, L.IC_FLAGS);
@@ -258,6 +246,25 @@ export function putCommit(out: Buf, node: usize, offset: usize, length: usize, e
 @inline
 function hasTarget(number: u32): bool {
   return (number >= L.T_MOVE && number <= L.T_TRANSFER) || number == L.T_UPDATE || number == L.T_DELETE;
+}
+
+/**
+ * What a content points at (kernel/kernel.ts, `target` of an IC): 32 bytes, zero and false without one. `content`: its
+ * node, 0 when erased. For a Manifest PRE must have room, as for `keySeed`.
+ */
+export function putTarget(number: u32, from: usize, content: usize, tags: usize, out: usize): bool {
+  zero32(out);
+  if (!content) return false;
+  if (number == L.T_MANIFEST) {
+    keySeed(from, content, tags, out);
+    return true;
+  }
+  if (kind(content) != OBJECT || !hasTarget(number)) return false;
+  const target = field(content, 'target');
+  if (!target) return false;
+  if (hexNode(target, 32, out)) return true;
+  zero32(out);
+  return false;
 }
 
 /** content_hash (unless erased) and hash = H(0x10, enclave, from, type, content_hash, exp, tags) into the IC. */

@@ -6,11 +6,11 @@ import { cborBytes32, cborInt, cborText, hashHead } from './cbor';
 import { Commit, commitFromIc, commitFromRecord } from './commit';
 import { dedupeFind } from './dedupe';
 import { IN } from './input';
-import { typeNumber } from './inspect-commit';
+import { PRE, putTarget, typeNumber } from './inspect-commit';
 import { parse, root, Tape } from './json';
 import { writeCbor } from './json-write';
 import * as L from './layout';
-import { Buf, copy32, same, same32 } from './memory';
+import { copy32, same, same32 } from './memory';
 import { result } from './seal';
 import { nameEvent, nameRest, sealEvent, sealHead } from './sealed';
 import { sha256 } from './sha256';
@@ -142,7 +142,8 @@ export function dropFolded(): void {
 // ---- replay
 
 const TAPE = changetype<Tape>(memory.data(40, 8));
-const PRE = changetype<Buf>(memory.data(12, 8));
+const TAGS_TAPE = changetype<Tape>(memory.data(40, 8));
+const TARGET: usize = memory.data(64, 16);
 const HASH: usize = memory.data(32, 16);
 const CONTENT_HASH: usize = memory.data(32, 16);
 
@@ -166,6 +167,7 @@ export function replay(skeletonLength: u32, contentLength: u32): i32 {
   clearRegion(FOLDED);
   PRE.trim(65536);
   TAPE.trim();
+  TAGS_TAPE.trim();
   return result;
 }
 
@@ -207,43 +209,52 @@ function replayAll(records: usize, length: usize, contentLength: usize): i32 {
   return content == contentEnd ? 0 : REPLAY_SHAPE;
 }
 
-/** Folds a stored event under its hash as computed from what is stored. */
+/** Folds a stored event with its hash, target and flags as computed from what is stored. */
 function replayEvent(record: usize, content: usize, headSig: usize): i32 {
-  if (!load<u32>(record, L.R_CONTENT_LENGTH)) store<u8>(record, <u32>load<u8>(record, L.R_FLAGS) | L.FLAG_ERASED, L.R_FLAGS);
   commitFromRecord(record, content);
   if (typeNumber(Commit.typeName, Commit.typeLength) != Commit.type) return REPLAY_DIFFERS;
+  if (!Commit.contentLength) {
+    // A record whose content has been erased in the log says so by its length alone.
+    Commit.flags |= L.FLAG_ERASED;
+    store<u8>(record, Commit.flags, L.R_FLAGS);
+  } else {
+    Commit.flags &= ~(L.FLAG_ERASED | L.FLAG_TARGET);
+  }
+  if (Commit.tagsLength) Commit.flags |= L.FLAG_TAGS;
+  else Commit.flags &= ~L.FLAG_TAGS;
   if (!hashCommit()) return REPLAY_SHAPE;
-  Commit.hash = HASH;
-  Commit.contentHash = CONTENT_HASH;
   return foldEvent(load<i64>(record, L.R_TIMESTAMP), record + L.R_SEQUENCER, record + L.R_SEQ_SIG, headSig);
 }
 
-/** H(0x10, enclave, from, type, content_hash, exp, tags), with the hash of the content if that is there. */
+/** H(0x10, enclave, from, type, content_hash, exp, tags) of `Commit`, over its content and tags as they stand there. */
 function hashCommit(): bool {
-  const room = <usize>Commit.contentLength * 5 + 1024;
-  if (Commit.flags & L.FLAG_ERASED) {
-    copy32(CONTENT_HASH, Commit.contentHash);
-  } else {
-    if (!parse(TAPE, Commit.content, Commit.contentLength, 0)) return false;
-    PRE.clear();
-    const at = PRE.reserve(room);
-    sha256(at, writeCbor(root(TAPE), at) - at, CONTENT_HASH);
-  }
   PRE.clear();
-  const at = PRE.reserve(<usize>Commit.tagsLength * 2 + 1024);
+  const at = PRE.reserve((<usize>Commit.contentLength + Commit.tagsLength) * 5 + 4096);
+  let tags: usize = 0;
+  if (Commit.tagsLength) {
+    if (!parse(TAGS_TAPE, Commit.tags, Commit.tagsLength, 0)) return false;
+    tags = root(TAGS_TAPE);
+  }
+  if (!(Commit.flags & L.FLAG_ERASED)) {
+    if (!parse(TAPE, Commit.content, Commit.contentLength, 0)) return false;
+    sha256(at, writeCbor(root(TAPE), at) - at, CONTENT_HASH);
+    Commit.contentHash = CONTENT_HASH;
+    if (putTarget(Commit.type, Commit.from, root(TAPE), tags, TARGET)) Commit.flags |= L.FLAG_TARGET;
+    Commit.target = TARGET;
+  }
   let p = hashHead(at, 0x10, 6);
   p = cborBytes32(p, ENCLAVE);
   p = cborBytes32(p, Commit.from);
   p = cborText(p, Commit.typeName, Commit.typeLength);
-  p = cborBytes32(p, CONTENT_HASH);
+  p = cborBytes32(p, Commit.contentHash);
   p = cborInt(p, <i64>Commit.exp);
-  if (Commit.tagsLength) {
-    if (!parse(TAPE, Commit.tags, Commit.tagsLength, 0)) return false;
-    p = writeCbor(root(TAPE), p);
+  if (tags) {
+    p = writeCbor(tags, p);
   } else {
     store<u8>(p, 0x80);
     p++;
   }
   sha256(at, p - at, HASH);
+  Commit.hash = HASH;
   return true;
 }
