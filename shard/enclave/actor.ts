@@ -1,4 +1,12 @@
-import { ACCEPTED, DUPLICATE, type Head, IC_TARGET, type Kernel, TYPES } from '../../kernel/kernel.ts';
+import {
+  ACCEPTED,
+  DUPLICATE,
+  type Head,
+  IC_TARGET,
+  type Kernel,
+  type SealedBatch,
+  TYPES,
+} from '../../kernel/kernel.ts';
 import { errorNumber } from '../../protocol/errors.ts';
 import type { CryptoPool } from '../crypto/crypto.ts';
 import type { ReleaseGuard } from '../guard/release-guard.ts';
@@ -8,7 +16,7 @@ import type { SequencerKey } from '../signer/sequencer-key.ts';
 import { errorBytes } from './answers.ts';
 import type { PendingCommit, Waiter } from './commit.ts';
 import type { EnclaveHost } from './enclave-host.ts';
-import type { Exported, InFlight } from './in-flight.ts';
+import { type Exported, emptyBatch, type InFlight } from './in-flight.ts';
 import { nameOf } from './name.ts';
 
 /** Batches staged and not yet released (ARCHITECTURE §2). */
@@ -27,6 +35,7 @@ const CHECKPOINT_BYTES_PER_EVENT = 256;
 
 const TYPE_DELETE = TYPES.indexOf('Delete');
 const UNAVAILABLE = errorNumber('unavailable');
+const INTERNAL = errorNumber('internal');
 const FENCED = errorNumber('fenced');
 const OVERLOADED = errorNumber('overloaded');
 const NO_SIGNATURES = new Uint8Array(0);
@@ -38,6 +47,7 @@ export interface ActorModules {
   readonly metrics: ShardMetrics | null;
   /** wall clock, ms */
   readonly now: () => number;
+  readonly warn: (fields: object, message: string) => void;
   /** the receipt of a released event, from the log */
   readonly receipt: (key: LogKey, seq: number) => Promise<Uint8Array>;
   /** A timer of the process died or a batch was lost: the actor has been dropped and must be forgotten. */
@@ -194,82 +204,85 @@ export class EnclaveActor {
   }
 
   #stage(): void {
-    const kernel = this.kernel;
+    const batch = emptyBatch();
+    this.#batches.push(batch);
+    this.#guarded(() => {
+      this.#fill(batch);
+      this.#sign(batch);
+    });
+    this.#arm();
+  }
+
+  /** Stages commits in the order in which they came. */
+  #fill(batch: InFlight): void {
+    const { kernel } = this;
     const wantCheckpoint = this.#checkpointDue();
-    const accepted: PendingCommit[] = [];
-    const duplicates: InFlight['duplicates'] = [];
-    const refused: InFlight['refused'] = [];
-    const deletes: Uint8Array[] = [];
-    let firstSeq = -1;
-    let boundary = false;
-    // Without the key nothing can be closed: time stands still for an enclave that is only read.
-    kernel.begin(this.sequencer === null ? 0 : this.#m.now());
-    const most = Math.min(this.#ready.length, MAX_BATCH);
-    let taken = 0;
-    while (taken < most && !boundary) {
-      const commit = this.#ready[taken++] as PendingCommit;
-      const code = kernel.stage(commit.ic, commit.flags | this.quotaFlags);
-      if (code === ACCEPTED) {
-        if (firstSeq < 0) firstSeq = kernel.seq;
-        accepted.push(commit);
-        if (commit.ic[7] === TYPE_DELETE && ((commit.ic[6] as number) & IC_TARGET) !== 0) {
-          deletes.push(commit.ic.slice(216, 248));
-        }
-        boundary = wantCheckpoint && kernel.atBoundary;
-      } else if (code === DUPLICATE) duplicates.push({ commit, seq: kernel.seq });
-      else refused.push({ commit, code, detail: kernel.detail });
+    const taken = this.#ready.splice(0, MAX_BATCH);
+    let next = 0;
+    try {
+      // Without the key nothing can be closed: time stands still for an enclave that is only read.
+      kernel.begin(this.sequencer === null ? 0 : this.#m.now());
+      while (next < taken.length && !batch.checkpoint) {
+        this.#stageOne(batch, taken[next] as PendingCommit);
+        next++;
+        batch.checkpoint = wantCheckpoint && batch.accepted.length > 0 && kernel.atBoundary;
+      }
+    } finally {
+      // A full bundle ends the batch of a checkpoint early; a fault of the kernel leaves commits that must be answered.
+      if (next < taken.length) this.#ready.unshift(...taken.slice(next));
     }
-    if (taken === this.#ready.length) this.#ready.length = 0;
-    else this.#ready.splice(0, taken);
-    const waiters: Waiter[] = [];
     if (this.#closing.length > 0 && this.#ready.length === 0) {
       kernel.closeBundle();
-      waiters.push(...this.#closing.splice(0));
-      boundary = wantCheckpoint;
+      batch.waiters.push(...this.#closing.splice(0));
     }
-    boundary ||= wantCheckpoint && kernel.atBoundary;
-    const hashes = kernel.end();
+    batch.checkpoint ||= wantCheckpoint && kernel.atBoundary;
+    batch.dueAt = kernel.dueAt;
+    if (batch.checkpoint) this.#holding = true;
+  }
+
+  #stageOne(batch: InFlight, commit: PendingCommit): void {
+    const { kernel } = this;
+    const code = kernel.stage(commit.ic, commit.flags | this.quotaFlags);
+    if (code === DUPLICATE) batch.duplicates.push({ commit, seq: kernel.seq });
+    else if (code !== ACCEPTED) batch.refused.push({ commit, code, detail: kernel.detail });
+    else {
+      batch.accepted.push(commit);
+      const isDelete = commit.ic[7] === TYPE_DELETE && ((commit.ic[6] as number) & IC_TARGET) !== 0;
+      if (isDelete) batch.deletes.push(commit.ic.slice(216, 248));
+    }
+  }
+
+  #sign(batch: InFlight): void {
+    const hashes = this.kernel.end();
     const count = hashes.length / 32;
-    const batch: InFlight = {
-      firstSeq,
-      accepted,
-      duplicates,
-      refused,
-      waiters,
-      deletes,
-      dueAt: kernel.dueAt,
-      checkpoint: boundary,
-      signatures: null,
-      sealed: null,
-      from: null,
-      done: false,
-      exported: null,
-      stagedAt: performance.now(),
-      appendedAt: 0,
-    };
-    this.#batches.push(batch);
-    if (boundary) this.#holding = true;
     if (count === 0) {
       batch.signatures = NO_SIGNATURES;
-      this.#seal();
-    } else if (this.sequencer === null) {
-      throw new Error('a kernel without a sequencer key staged an event');
-    } else {
-      this.sequencer.signMany(this.#m.pool, hashes, count, (signatures) => {
-        if (this.#dropped) return;
-        if (signatures === null) return this.drop(UNAVAILABLE);
-        batch.signatures = signatures;
-        this.#seal();
-      });
+      return this.#seal();
     }
-    this.#arm();
+    if (this.sequencer === null) throw new Error('a kernel without a sequencer key staged an event');
+    this.sequencer.signMany(this.#m.pool, hashes, count, (signatures) => {
+      if (this.#dropped) return;
+      if (signatures === null) return this.drop(UNAVAILABLE);
+      batch.signatures = signatures;
+      this.#guarded(() => this.#seal());
+    });
+  }
+
+  /** A fault in one kernel ends this enclave's instance, not the process: what is in the log is opened again. */
+  #guarded(work: () => void): void {
+    try {
+      work();
+    } catch (error) {
+      this.#m.warn({ err: error }, 'a kernel failed; its enclave is opened again from the log');
+      this.drop(INTERNAL);
+    }
   }
 
   /** Seals, first in first out, every batch whose signatures are there, and hands it to the log. */
   #seal(): void {
-    for (const batch of this.#batches) {
-      if (batch.sealed) continue;
-      if (!batch.signatures) return;
+    for (;;) {
+      const batch = this.#batches.find(({ sealed }) => sealed === null);
+      if (!batch?.signatures) return;
       this.host.sealing = true;
       const sealed = this.kernel.seal(batch.signatures);
       this.host.sealing = false;
@@ -280,25 +293,27 @@ export class EnclaveActor {
         batch.exported = this.#export(sealed.head);
         this.#holding = false;
       }
-      if (sealed.events === 0 && sealed.closings === 0) {
+      if (sealed.events > 0 || sealed.closings > 0) this.#append(batch, sealed);
+      else {
         batch.done = true;
         this.#release();
-        if (batch.checkpoint) this.pump();
-        continue;
       }
-      this.#m.log.append({
-        key: this.key,
-        epoch: this.epoch,
-        expected: batch.from,
-        next: sealed.head,
-        batch: sealed,
-        timestamp: sealed.timestamp,
-        dueAt: batch.dueAt,
-        deletes: batch.deletes,
-        done: (result) => this.#appended(batch, result),
-      });
       if (batch.checkpoint) this.pump();
     }
+  }
+
+  #append(batch: InFlight, sealed: SealedBatch): void {
+    this.#m.log.append({
+      key: this.key,
+      epoch: this.epoch,
+      expected: batch.from as Head,
+      next: sealed.head,
+      batch: sealed,
+      timestamp: sealed.timestamp,
+      dueAt: batch.dueAt,
+      deletes: batch.deletes,
+      done: (result) => this.#appended(batch, result),
+    });
   }
 
   #appended(batch: InFlight, result: AppendResult): void {

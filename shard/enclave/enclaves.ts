@@ -72,6 +72,7 @@ export class Enclaves {
       metrics: modules.metrics,
       now: modules.now,
       receipt: modules.receipt,
+      warn: modules.warn,
       onReleased: modules.onReleased,
       onDropped: (actor) => this.#forget(actor),
     };

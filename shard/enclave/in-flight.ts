@@ -10,9 +10,7 @@ export interface Exported {
 
 /** A batch between stage and release: who waits for it, and how far it has come. */
 export interface InFlight {
-  /** seq of the first event staged in it (also when it has none: the seq that would come next) */
-  readonly firstSeq: number;
-  /** accepted commits; the i-th has seq firstSeq + i */
+  /** accepted commits, in the order of their events */
   readonly accepted: PendingCommit[];
   /** retries of commits in this or an earlier unreleased batch, or refused commits: answered at release */
   readonly duplicates: { commit: PendingCommit; seq: number }[];
@@ -22,9 +20,9 @@ export interface InFlight {
   /** ids of the events that this batch deletes (see Append.deletes) */
   readonly deletes: Uint8Array[];
   /** state as staged, for the due-index */
-  readonly dueAt: number;
+  dueAt: number;
   /** take a checkpoint as soon as it is sealed: nothing is staged behind it */
-  readonly checkpoint: boolean;
+  checkpoint: boolean;
   signatures: Uint8Array | null;
   sealed: SealedBatch | null;
   /** head before this batch */
@@ -36,6 +34,23 @@ export interface InFlight {
   readonly stagedAt: number;
   appendedAt: number;
 }
+
+export const emptyBatch = (): InFlight => ({
+  accepted: [],
+  duplicates: [],
+  refused: [],
+  waiters: [],
+  deletes: [],
+  dueAt: 0,
+  checkpoint: false,
+  signatures: null,
+  sealed: null,
+  from: null,
+  done: false,
+  exported: null,
+  stagedAt: performance.now(),
+  appendedAt: 0,
+});
 
 export const sameBytes = (a: Uint8Array, b: Uint8Array): boolean => Buffer.compare(a, b) === 0;
 

@@ -148,12 +148,11 @@ export class Restore {
     final: Head,
     treeHead: Uint8Array,
   ): Promise<void> {
-    const opened = await this.#m.log.open(key, this.#m.owner);
+    // What is there may be damaged in any place, its head too: all of it goes.
+    const opened = await this.#m.log.open(key, this.#m.owner, true);
     const empty = emptyHead(key.enclave);
-    if (opened.head.seq >= 0 || opened.head.bundles > 0) {
-      const cleared = await this.#m.log.replaceTail(key, opened.epoch, empty, [], empty, -1, 0);
-      if (cleared !== 'ok') throw new Error(`the log could not be cleared: ${cleared}`);
-    }
+    const cleared = await this.#m.log.replaceTail(key, opened.epoch, empty, [], empty, -1, 0);
+    if (cleared !== 'ok') throw new Error(`the log could not be cleared: ${cleared}`);
     const [kernel, host] = this.#kernel(key.enclave);
     let from = empty;
     await replayFile(source, known, kernel, host, this.#m, {
