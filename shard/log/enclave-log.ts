@@ -112,8 +112,11 @@ export interface EnclaveLog {
   guardId(): Promise<Uint8Array | null>;
   adoptGuard(id: Uint8Array): Promise<void>;
 
-  /** Takes ownership: raises the epoch, durably, and reads what is there. A new log has head seq −1. */
-  open(key: LogKey, owner: Uint8Array): Promise<Opened>;
+  /**
+   * Takes ownership: raises the epoch, durably, and reads what is there. A new log has head seq −1. `recovering`: so does
+   * one whose head does not check (else LogDamaged is thrown); replaceTail from the empty head then clears what is left.
+   */
+  open(key: LogKey, owner: Uint8Array, recovering?: boolean): Promise<Opened>;
   /** Queues an append; those queued meanwhile share one sync. Order per key is kept. */
   append(append: Append): void;
 

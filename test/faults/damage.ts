@@ -2,14 +2,14 @@ import { cpSync, readdirSync, readFileSync, statSync, truncateSync, writeFileSyn
 import { join, relative } from 'node:path';
 import { checkHistory } from './check-history.ts';
 import { BUNDLES } from './crash.ts';
-import { History, isReceipt } from './history.ts';
+import { errorCode, History, isReceipt } from './history.ts';
 import { DidNotStart, NodeProcess } from './node-process.ts';
 import { NotServed, readView, type View } from './outside-view.ts';
 import type { Random } from './random.ts';
 import { checkReplay } from './replay-both.ts';
 import { inFolder, type RunContext } from './scenario.ts';
 import type { Tally } from './tally.ts';
-import { secp } from './wire.ts';
+import { call, download, secp } from './wire.ts';
 import { Address, Stuck, Workload } from './workload.ts';
 
 const CASES = 3;
@@ -25,11 +25,16 @@ export async function damage({ random, tally, folder }: RunContext): Promise<str
   const data = join(folder, 'data');
   const address = new Address();
   const workload = new Workload(address, random);
+  const copies = new Map<string, Buffer<ArrayBuffer>>();
   const node = await NodeProcess.start({ data });
   try {
     address.up(node.url);
     for (const bundle of BUNDLES) await workload.found(bundle);
     await Promise.all(Array.from({ length: 3 }, () => workload.client(random.int(30, 50))));
+    for (const { id } of workload.enclaves) {
+      await call(node.url, `/enclaves/${id}/close-bundle`, '');
+      copies.set(id, (await download(node.url, `/enclaves/${id}/snapshot`)).bytes);
+    }
     if (random.chance(0.5)) await node.stop();
   } finally {
     await node.kill();
@@ -41,7 +46,7 @@ export async function damage({ random, tally, folder }: RunContext): Promise<str
         const copy = join(place, 'data');
         cpSync(data, copy, { recursive: true });
         const what = hurt(copy, random);
-        const found = await startOn(copy, workload.history, random, tally);
+        const found = await startOn(copy, workload.history, copies, random, tally);
         return found.map((violation) => `${what}: ${violation}`);
       })),
     );
@@ -85,7 +90,13 @@ function hurt(data: string, random: Random): string {
 }
 
 /** Refused, or served right: judged enclave by enclave. */
-async function startOn(data: string, before: History, random: Random, tally: Tally): Promise<string[]> {
+async function startOn(
+  data: string,
+  before: History,
+  copies: ReadonlyMap<string, Buffer<ArrayBuffer>>,
+  random: Random,
+  tally: Tally,
+): Promise<string[]> {
   let node: NodeProcess;
   try {
     node = await NodeProcess.start({ data });
@@ -101,9 +112,21 @@ async function startOn(data: string, before: History, random: Random, tally: Tal
     address.up(node.url);
     const workload = new Workload(address, random, known, PATIENCE_MS);
     const views = new Map<string, View>();
+    const found: string[] = [];
     for (const enclave of workload.enclaves) {
+      const note = workload.note(enclave);
+      const before = await call(node.url, `/${enclave.id}/sth`);
+      if (errorCode(before.text) === 'enclave_regressed') {
+        tally.add('damaged: enclave regressed');
+        const body = copies.get(enclave.id) ?? Buffer.alloc(0);
+        const reply = await call(node.url, `/enclaves/${enclave.id}/recover`, body, {
+          'content-type': 'application/octet-stream',
+        });
+        if (reply.status === 200) tally.add('damaged: enclave recovered from a snapshot');
+        else if (node.running) found.push(`${enclave.id} can't be recovered from a snapshot: ${reply.text}`);
+      }
       try {
-        await workload.ask([workload.note(enclave)]);
+        await workload.ask([note]);
       } catch (error) {
         if (!(error instanceof Stuck)) throw error;
       }
@@ -121,7 +144,7 @@ async function startOn(data: string, before: History, random: Random, tally: Tal
         break;
       }
     }
-    const found = checkHistory(known, views, secp);
+    found.push(...checkHistory(known, views, secp));
     for (const view of views.values()) found.push(...(await checkReplay(view)));
     return found;
   } finally {

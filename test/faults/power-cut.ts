@@ -54,6 +54,8 @@ export async function record({ random, folder }: RunContext, options: { sync: bo
     ])
       await workload.found(bundle);
     await Promise.all(Array.from({ length: 3 }, () => workload.client(random.int(20, 40))));
+    // Drained, not killed: a kill between a write and its record would make the recording differ from the files.
+    await node.stop();
   } finally {
     await node.kill();
   }

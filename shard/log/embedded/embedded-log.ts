@@ -79,12 +79,14 @@ export class EmbeddedLog implements EnclaveLog {
     must(await this.#queue.submit({ kind: 'guard', id: new Uint8Array(id) }));
   }
 
-  async open(key: LogKey, owner: Uint8Array): Promise<Opened> {
+  async open(key: LogKey, owner: Uint8Array, recovering = false): Promise<Opened> {
     if (key.enclave.length !== 32 || owner.length !== 16)
       throw new Error('An enclave id has 32 bytes, an owner nonce 16.');
     // A damaged head is an error to name, not an unknown outcome.
-    this.#reader.head(key);
-    must(await this.#queue.submit({ kind: 'open', prefix: prefixOf(key), nonce: new Uint8Array(owner) }));
+    if (!recovering) this.#reader.head(key);
+    must(
+      await this.#queue.submit({ kind: 'open', prefix: prefixOf(key), nonce: new Uint8Array(owner), recovering }),
+    );
     const row = this.#reader.head(key);
     if (row === null || Buffer.compare(row.epoch.nonce, owner) !== 0) throw new LogUnavailable('fenced');
     const checkpoint: Checkpoint | null = await this.#checkpoints.latest(key, row.head, row.timestamp, (head) =>

@@ -1,10 +1,12 @@
 import { type Head, RECORD_EVENT } from '../../../kernel/kernel.ts';
 import { asBuffer, readInt, writeInt } from '../bytes.ts';
 import { emptyHead, HEAD_BYTES, sameHead, writeHead } from '../head-bytes.ts';
+import { LogDamaged } from '../log-errors.ts';
 import { appendStep } from './append-step.ts';
 import {
   type ContentPlace,
   contentOffsets,
+  decodeEntry,
   type Entry,
   eachRecord,
   type Hole,
@@ -16,7 +18,7 @@ import { entriesBackwards, linkedBackwards, positionOf } from './find-entry.ts';
 import { offsetOfHead } from './fold-head.ts';
 import { sealHeadRow } from './head-row.ts';
 import { numberKey } from './row-keys.ts';
-import type { Store } from './store.ts';
+import { getRow, type Store } from './store.ts';
 import {
   headRow,
   journalOverwrite,
@@ -40,8 +42,12 @@ export function replaceStep(tx: Transaction, op: ReplaceOp, file: number, offset
   if (!ownedBy(current, op.epoch)) return refuse(tx, op, file, offset);
   const dropped: { key: Buffer; place: ContentPlace }[] = [];
   let cut: { key: Buffer; row: Buffer; place: ContentPlace; holes: Hole[] } | null = null;
-  let reached = op.keep.seq === -1 && sameHead(op.keep, emptyHead(prefix.subarray(0, 32)));
-  for (const { key, entry, before, after } of linkedBackwards(store.entries, prefix, readInt(current, 32) + 1)) {
+  const all = op.keep.seq === -1 && sameHead(op.keep, emptyHead(prefix.subarray(0, 32)));
+  let reached = all;
+  if (all) dropped.push(...wholeLog(store, prefix));
+  for (const { key, entry, before, after } of all
+    ? []
+    : linkedBackwards(store.entries, prefix, readInt(current, 32) + 1)) {
     if (sameHead(after, op.keep)) {
       reached = true;
       break;
@@ -88,6 +94,18 @@ export function replaceStep(tx: Transaction, op: ReplaceOp, file: number, offset
     at += size;
   }
   return CODE_OK;
+}
+
+/** Every batch, damaged ones too: where the contents of those are can't be known, so they are left as they lie. */
+function wholeLog(store: Store, prefix: Buffer): { key: Buffer; place: ContentPlace }[] {
+  return keysFrom(store.entries, prefix, prefix).map((key) => {
+    try {
+      return { key, place: decodeEntry(getRow(store.entries, key) ?? Buffer.alloc(0), key).place };
+    } catch (error) {
+      if (!(error instanceof LogDamaged)) throw error;
+      return { key, place: { file: 0, offset: 0, length: 0 } };
+    }
+  });
 }
 
 /** The entry up to skeleton byte `end`, where the head is `after`; the contents of what is cut off become holes. */

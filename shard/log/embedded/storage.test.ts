@@ -103,7 +103,7 @@ test('an erasure that a crash cut between the mark and the overwriting is finish
       kind: 'group',
       packed: new ArrayBuffer(0),
       appends: 0,
-      ops: [{ kind: 'open', prefix, nonce: owner }],
+      ops: [{ kind: 'open', prefix, recovering: false, nonce: owner }],
     })[0]?.kind,
     'done',
   );

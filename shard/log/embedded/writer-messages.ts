@@ -55,7 +55,7 @@ export const RESULTS: readonly AppendResult[] = ['ok', 'fenced', 'unknown'];
 
 /** Operations beside appends; each is one step of the group's transaction. Prefixes are key prefixes (row-keys.ts). */
 export type WriteOp =
-  | { readonly kind: 'open'; readonly prefix: Uint8Array; readonly nonce: Uint8Array }
+  | { readonly kind: 'open'; readonly prefix: Uint8Array; readonly nonce: Uint8Array; readonly recovering: boolean }
   | { readonly kind: 'guard'; readonly id: Uint8Array }
   | {
       readonly kind: 'checkpoint';
