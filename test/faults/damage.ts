@@ -75,7 +75,7 @@ function hurt(data: string, random: Random): string {
   const at = random.int(0, bytes.length - 1);
   if (kind === 1) {
     const page = at - (at % PAGE);
-    bytes.fill(0, page, page + PAGE);
+    bytes.fill(0, page, Math.min(page + PAGE, bytes.length));
     writeFileSync(path, bytes);
     return `page at ${page} of ${name} zeroed`;
   }

@@ -71,9 +71,13 @@ export async function runAll({ runs, seed, scenario, print }: RunAllOptions): Pr
       if (found.length > 0) result = `${found.length} violations`;
       tally.add(`runs of ${name}`);
     } catch (error) {
-      if (!(error instanceof Skipped)) throw error;
-      skipped.push(`${name}: ${error.message}`);
-      result = `skipped: ${error.message}`;
+      if (error instanceof Skipped) {
+        skipped.push(`${name}: ${error.message}`);
+        result = `skipped: ${error.message}`;
+      } else {
+        found = [`the run broke off: ${error instanceof Error ? (error.stack ?? error.message) : String(error)}`];
+        result = 'broken off';
+      }
     }
     violations.push(...found.map((violation) => `${name} ${own}: ${violation}`));
     print(
