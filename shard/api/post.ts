@@ -9,11 +9,13 @@ import {
 import { errorNumber, errorOf } from '../../protocol/errors.ts';
 import { toHex } from '../../protocol/hex.ts';
 import { errorBytes } from '../enclave/answers.ts';
+import { LogDamaged } from '../log/log-errors.ts';
 import { JSON_TYPE, send } from './answer.ts';
 import type { ApiContext } from './context.ts';
 import { bodyOf } from './params.ts';
 
 const INTERNAL = errorNumber('internal');
+const REGRESSED = errorNumber('enclave_regressed');
 const OPEN = Buffer.from('[');
 const COMMA = Buffer.from(',');
 const CLOSE = Buffer.from(']');
@@ -35,7 +37,8 @@ export function post(
   if (inspection.kind === 'request') {
     answerRequest(context, inspection.bytes, reply).catch((error: unknown) => {
       request.log.error({ err: error }, 'a read failed');
-      if (!reply.sent) send(reply, INTERNAL, errorBytes(INTERNAL), metrics);
+      const code = error instanceof LogDamaged ? REGRESSED : INTERNAL;
+      if (!reply.sent) send(reply, code, errorBytes(code), metrics);
       else reply.raw.destroy();
     });
     return;

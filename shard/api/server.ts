@@ -3,6 +3,7 @@ import fastify, { type FastifyBaseLogger, type FastifyError, type FastifyInstanc
 import type { InspectMode } from '../../kernel/kernel.ts';
 import { errorBody, errorNumber } from '../../protocol/errors.ts';
 import { errorBytes } from '../enclave/answers.ts';
+import { LogDamaged } from '../log/log-errors.ts';
 import { adminRoutes } from './admin.ts';
 import { JSON_TYPE, send } from './answer.ts';
 import type { ApiContext } from './context.ts';
@@ -14,6 +15,7 @@ const INVALID_ROUTE = errorNumber('invalid_route');
 const INVALID_JSON = errorNumber('invalid_json');
 const TOO_LARGE = errorNumber('too_large');
 const INTERNAL = errorNumber('internal');
+const REGRESSED = errorNumber('enclave_regressed');
 
 export interface ServerOptions {
   readonly maxBody: number;
@@ -86,6 +88,7 @@ function byPath(app: FastifyInstance, context: ApiContext, path: string, mode: I
 }
 
 function httpError(error: FastifyError): number {
+  if (error instanceof LogDamaged) return REGRESSED;
   if (error.statusCode === 413) return TOO_LARGE;
   if (error.statusCode !== undefined && error.statusCode >= 400 && error.statusCode < 500) return INVALID_JSON;
   return INTERNAL;
