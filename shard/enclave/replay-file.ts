@@ -15,7 +15,7 @@ import { readCommitRecord } from '../../protocol/records.ts';
 import type { CryptoPool, Secp256k1 } from '../crypto/crypto.ts';
 import type { EnclaveHost } from './enclave-host.ts';
 import { sameBytes, sameHead } from './in-flight.ts';
-import type { SnapshotEnd, SnapshotEvent, SnapshotItem } from './snapshot-file.ts';
+import type { SnapshotEnd, SnapshotEvent, SnapshotHeader, SnapshotItem } from './snapshot-file.ts';
 
 /** Events whose signatures are checked together. */
 const CHUNK = 256;
@@ -68,10 +68,13 @@ export async function survey(source: Source, enclave: Uint8Array, inspector: Ins
   let last: Uint8Array | null = null;
   let next = 0;
   let lastClosing = 0;
+  let header: SnapshotHeader | null = null;
   let end: SnapshotEnd | null = null;
   for await (const item of items(source, () => next)) {
-    if (item.kind === 'header' && !sameBytes(item.enclave, enclave))
-      throw new InvalidSnapshot(0, 'a snapshot of another enclave');
+    if (item.kind === 'header') {
+      if (!sameBytes(item.enclave, enclave)) throw new InvalidSnapshot(0, 'a snapshot of another enclave');
+      header = item;
+    }
     if (item.kind === 'end') end = item;
     if (item.kind === 'closing') lastClosing = item.t;
     if (item.kind !== 'event') continue;
@@ -94,6 +97,8 @@ export async function survey(source: Source, enclave: Uint8Array, inspector: Ins
   }
   if (!end || !first || !last) throw new InvalidSnapshot(next, 'there is nothing in it');
   if (!end.intact) throw new InvalidSnapshot(next, 'the sum of the file is wrong');
+  if (header && (header.head !== next - 1 || header.bundles !== end.ts))
+    throw new InvalidSnapshot(next, 'the file does not hold what its header says');
   return {
     enclave,
     lastClosing,
@@ -195,7 +200,10 @@ export async function replayFile(
   const { end } = known;
   const head = kernel.head();
   const { r, sig } = end;
-  const proven = r !== null && sig !== null && sameBytes(r, head.ctRoot) && signedTreeHead(end, r, sig, known, m.secp);
+  // The time of the last closing is in no hash but the tree head's: stored otherwise, its signature would not check.
+  const timely = end.t === known.lastClosing;
+  const proven =
+    r !== null && sig !== null && timely && sameBytes(r, head.ctRoot) && signedTreeHead(end, r, sig, known, m.secp);
   if (end.ts !== head.bundles || (options.verify && sig !== null && !proven)) {
     throw new InvalidSnapshot(head.seq + 1, 'the tree head does not belong to these events');
   }

@@ -18,7 +18,8 @@ describe('who is the operator', () => {
   });
   after(() => node[Symbol.asyncDispose]());
 
-  const close = (headers: Record<string, string> = {}) => node.post(`/enclaves/${enclave.id}/close-bundle`, '', headers);
+  const close = (headers: Record<string, string> = {}) =>
+    node.post(`/enclaves/${enclave.id}/close-bundle`, '', headers);
 
   it('in development: whoever comes directly from this machine', async () => {
     assert.equal((await close()).status, 200);
@@ -55,8 +56,12 @@ describe('who is the operator', () => {
     await using closed = await TestNode.start({ adminToken: TOKEN });
     const own = await TestEnclave.found(closed);
     const calls: [string, string][] = [
-      ['POST', `/enclaves/${own.id}/close-bundle`], ['POST', `/enclaves/${own.id}/restore`], ['POST', `/enclaves/${own.id}/recover`],
-      ['POST', `/enclaves/${E}/init-with-priv`], ['GET', `/enclaves/${own.id}/snapshot`], ['GET', `/${own.id}/snapshot`],
+      ['POST', `/enclaves/${own.id}/close-bundle`],
+      ['POST', `/enclaves/${own.id}/restore`],
+      ['POST', `/enclaves/${own.id}/recover`],
+      ['POST', `/enclaves/${E}/init-with-priv`],
+      ['GET', `/enclaves/${own.id}/snapshot`],
+      ['GET', `/${own.id}/snapshot`],
     ];
     for (const [method, path] of calls) {
       for (const headers of [{}, { authorization: 'Bearer nearly' }] as Record<string, string>[]) {
@@ -78,7 +83,10 @@ describe('init-with-priv', () => {
   const init = (id: string, body: unknown) => node.post(`/enclaves/${id}/init-with-priv`, body);
 
   it('answers the public key of PROTOCOL §11, exactly as written there', async () => {
-    answered(await init(E, { enclave_id: E, sequencer_priv: KEY }), `{"ok":true,"enclave_id":"${E}","sequencer_pubkey":"${PUBLIC}"}`);
+    answered(
+      await init(E, { enclave_id: E, sequencer_priv: KEY }),
+      `{"ok":true,"enclave_id":"${E}","sequencer_pubkey":"${PUBLIC}"}`,
+    );
   });
 
   it('without a creator, takes the Manifest only together with the admin token', async () => {
@@ -87,7 +95,10 @@ describe('init-with-priv', () => {
     const founded = sign(owner, id, 'Manifest', manifest(), { exp: node.now() + 60_000 });
     refused(await node.post('/', json(founded), { 'x-forwarded-for': '1.2.3.4' }), 'forbidden');
     refused(await node.post('/', { type: 'Info', enclave: id }), 'enclave_not_found');
-    const receipt = receipted(await node.post('/', json(founded), { authorization: `Bearer ${node.madeUpToken}` }), founded);
+    const receipt = receipted(
+      await node.post('/', json(founded), { authorization: `Bearer ${node.madeUpToken}` }),
+      founded,
+    );
     assert.equal(receipt.sequencer, PUBLIC);
     refused(await init(id, { sequencer_priv: KEY }), 'enclave_exists');
   });

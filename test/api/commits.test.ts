@@ -34,7 +34,12 @@ describe('POST / with one commit', () => {
 
   it('does not look at the content type', async () => {
     const commit = enclave.sign(member, 'chat', 'plain');
-    const answer = await node.ask({ method: 'POST', path: '/', body: json(commit), headers: { 'content-type': 'text/plain' } });
+    const answer = await node.ask({
+      method: 'POST',
+      path: '/',
+      body: json(commit),
+      headers: { 'content-type': 'text/plain' },
+    });
     receipted(answer, commit);
     receipted(await node.ask({ method: 'POST', path: '/', body: json(commit) }), commit);
   });
@@ -102,14 +107,32 @@ describe('POST / with an array', () => {
     assert.equal(answer.status, 200);
     const parts = splitArray(answer.body);
     const first = receipted(parts[0]!, good);
-    assert.deepEqual(parts.slice(1, 9), (['invalid_commit', 'forbidden', 'invalid_signature', 'invalid_hash', 'expired', 'exp_too_far', 'enclave_not_found', 'invalid_commit'] as const).map((code) => errorBody(code)));
+    assert.deepEqual(
+      parts.slice(1, 9),
+      (
+        [
+          'invalid_commit',
+          'forbidden',
+          'invalid_signature',
+          'invalid_hash',
+          'expired',
+          'exp_too_far',
+          'enclave_not_found',
+          'invalid_commit',
+        ] as const
+      ).map((code) => errorBody(code)),
+    );
     assert.equal(parts[9], parts[0], 'the same commit twice gets the same receipt twice');
     assert.equal(receipted(parts[10]!, last).seq, first.seq + 1);
   });
 
   it('takes a Manifest and commits of the new enclave in one array', async () => {
     const founded = founding(owner, manifest(), { exp: enclave.exp() });
-    const commits = [founded, ...[1, 2, 3].map((n) => sign(owner, founded.enclave, 'note', { n }, { exp: enclave.exp() })), sign(stranger, founded.enclave, 'note', 1, { exp: enclave.exp() })];
+    const commits = [
+      founded,
+      ...[1, 2, 3].map((n) => sign(owner, founded.enclave, 'note', { n }, { exp: enclave.exp() })),
+      sign(stranger, founded.enclave, 'note', 1, { exp: enclave.exp() }),
+    ];
     const parts = splitArray((await node.post('/', `[${commits.map(json).join(',')}]`)).body);
     for (let i = 0; i < 4; i++) assert.equal(receipted(parts[i]!, commits[i]!).seq, i);
     assert.equal(parts[4], errorBody('forbidden'));
@@ -122,7 +145,10 @@ describe('POST / with an array', () => {
     assert.equal(await enclave.trace(), trace);
     const parts = splitArray((await node.post('/', `[${commits.join(',')}]`)).body);
     const seqs = parts.map((part) => (JSON.parse(part) as { seq: number }).seq);
-    assert.deepEqual(seqs, Array.from({ length: 1000 }, (_, n) => seqs[0]! + n));
+    assert.deepEqual(
+      seqs,
+      Array.from({ length: 1000 }, (_, n) => seqs[0]! + n),
+    );
   });
 
   it('refuses an element over 1 MiB alone', async () => {
@@ -170,7 +196,9 @@ describe('Manifest', () => {
     refused(await node.post('/', json(broken)), 'invalid_manifest', '"path":"/extra"');
     refused(await node.post('/', { type: 'Info', enclave: broken.enclave }), 'enclave_not_found');
     const foreign = { ...founding(owner, manifest(), { exp: enclave.exp() }) };
-    const moved = sign(owner, 'ab'.repeat(32), 'Manifest', JSON.parse(JSON.stringify(manifest())), { exp: enclave.exp() });
+    const moved = sign(owner, 'ab'.repeat(32), 'Manifest', JSON.parse(JSON.stringify(manifest())), {
+      exp: enclave.exp(),
+    });
     refused(await node.post('/', json(moved)), 'invalid_manifest', '"path":"/enclave"');
     assert.notEqual(foreign.enclave, moved.enclave);
   });

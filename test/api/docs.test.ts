@@ -2,7 +2,15 @@ import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
 import { after, before, describe, it } from 'node:test';
 import { ERRORS } from '../../protocol/errors.ts';
-import { DEFAULT_LIMIT, EXP_WINDOW, MAX_ARRAY, MAX_BODY_BYTES, MAX_COMMIT_BYTES, MAX_LIMIT, MAX_STATE_KEYS } from '../../protocol/limits.ts';
+import {
+  DEFAULT_LIMIT,
+  EXP_WINDOW,
+  MAX_ARRAY,
+  MAX_BODY_BYTES,
+  MAX_COMMIT_BYTES,
+  MAX_LIMIT,
+  MAX_STATE_KEYS,
+} from '../../protocol/limits.ts';
 import { manifest, owner, TestEnclave } from './enclave.ts';
 import { TestNode } from './node.ts';
 
@@ -16,7 +24,13 @@ describe('docs/api.md', () => {
     const enclave = await TestEnclave.found(node, manifest({ bundle: { size: 2 } }));
     const commit = enclave.sign(owner, 'note', { text: 'hello' });
     values = {
-      ENCLAVE: enclave.id, ME: owner.id, SESSION: enclave.session(owner), HASH: commit.hash, EXP: String(commit.exp), SIG: commit.sig, UNUSED: 'ab'.repeat(32),
+      ENCLAVE: enclave.id,
+      ME: owner.id,
+      SESSION: enclave.session(owner),
+      HASH: commit.hash,
+      EXP: String(commit.exp),
+      SIG: commit.sig,
+      UNUSED: 'ab'.repeat(32),
     };
   });
   after(() => node[Symbol.asyncDispose]());
@@ -42,8 +56,13 @@ describe('docs/api.md', () => {
   }
 
   it('has every error with its status and sentence, and no other', () => {
-    const rows = [...text.matchAll(/^\| (\d{3}) \| `(\w+)`(?: \([^)]*\))? \| (.+) \|$/gm)].map(([, status, code, message]) => ({ status: Number(status), code, message }));
-    assert.deepEqual(rows, ERRORS.map(({ status, code, message }) => ({ status, code, message })));
+    const rows = [...text.matchAll(/^\| (\d{3}) \| `(\w+)`(?: \([^)]*\))? \| (.+) \|$/gm)].map(
+      ([, status, code, message]) => ({ status: Number(status), code, message }),
+    );
+    assert.deepEqual(
+      rows,
+      ERRORS.map(({ status, code, message }) => ({ status, code, message })),
+    );
   });
 
   it('tells the limits as they are', () => {

@@ -1,12 +1,12 @@
 import assert from 'node:assert/strict';
 import { randomBytes } from 'node:crypto';
-import { type Commit } from '../../protocol/commit.ts';
-import { errorBody, type ErrorCode, errorOf } from '../../protocol/errors.ts';
+import type { Commit } from '../../protocol/commit.ts';
+import { type ErrorCode, errorBody, errorOf } from '../../protocol/errors.ts';
 import { parseJson } from '../../protocol/json.ts';
 import { parseReceipt, type Receipt, receiptJson, verifyReceipt } from '../../protocol/receipt.ts';
 import type { RawAnswer } from './http.ts';
 import type { TestNode } from './node.ts';
-import { founding, json, type Person, person, secp, session, sign, type Signing } from './people.ts';
+import { founding, json, type Person, person, type Signing, secp, session, sign } from './people.ts';
 
 export const JSON_TYPE = 'application/json; charset=utf-8';
 
@@ -56,7 +56,15 @@ export function manifest(more: object = {}, rbac: object = {}): { [key: string]:
       ],
       moves: [
         { event: 'Move', from: 'OUTSIDER', to: 'MEMBER', operator: 'owner', ops: ['C'] },
-        { event: 'Move', from: 'OUTSIDER', to: 'READER', operator: 'Self', ops: ['C'], alias: 'door', gate: { operator: ['owner'], open: false } },
+        {
+          event: 'Move',
+          from: 'OUTSIDER',
+          to: 'READER',
+          operator: 'Self',
+          ops: ['C'],
+          alias: 'door',
+          gate: { operator: ['owner'], open: false },
+        },
         { event: 'Move', from: 'MEMBER', to: 'OUTSIDER', operator: 'mod', ops: ['C'] },
         { event: 'Move', from: 'MEMBER', to: 'OUTSIDER', operator: 'owner', ops: ['C'] },
         { event: 'Move', from: 'MEMBER', to: 'BLOCKED', operator: 'mod', ops: ['C'] },

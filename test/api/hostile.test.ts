@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { connect } from 'node:net';
 import { after, afterEach, before, describe, it } from 'node:test';
-import { errorBody, type ErrorCode, errorOf } from '../../protocol/errors.ts';
+import { type ErrorCode, errorBody, errorOf } from '../../protocol/errors.ts';
 import { member, owner, receipted, refused, TestEnclave } from './enclave.ts';
 import { exchange, rawConnection } from './http.ts';
 import { TestNode } from './node.ts';
@@ -17,7 +17,20 @@ const MAX_BODY = 1024 * 1024;
 let node: TestNode;
 let enclave: TestEnclave;
 before(async () => {
-  node = await TestNode.start({ flags: ['--header-timeout-ms', String(HEADERS_MS), '--request-timeout-ms', String(REQUEST_MS), '--max-body', String(MAX_BODY), '--max-commit', String(MAX_BODY), '--max-connections', '60'] });
+  node = await TestNode.start({
+    flags: [
+      '--header-timeout-ms',
+      String(HEADERS_MS),
+      '--request-timeout-ms',
+      String(REQUEST_MS),
+      '--max-body',
+      String(MAX_BODY),
+      '--max-commit',
+      String(MAX_BODY),
+      '--max-connections',
+      '60',
+    ],
+  });
   enclave = await TestEnclave.found(node);
 });
 after(() => node[Symbol.asyncDispose]());
@@ -55,19 +68,33 @@ describe('slow clients are cut off, and others are served meanwhile', () => {
 
   it('headers that drip', async () => {
     const drip = Array.from({ length: 10_000 }, (_, i) => `x-${i}: 1\r\n`);
-    const { text } = await meanwhile(rawConnection(node.url, 'POST / HTTP/1.1\r\nhost: x\r\n', { deadlineMs: DEADLINE_MS, drip, everyMs: 100 }));
+    const { text } = await meanwhile(
+      rawConnection(node.url, 'POST / HTTP/1.1\r\nhost: x\r\n', { deadlineMs: DEADLINE_MS, drip, everyMs: 100 }),
+    );
     cutOff(text);
   });
 
   it('a body that drips', async () => {
     const drip = Array.from({ length: 10_000 }, () => ' ');
-    const { text } = await meanwhile(rawConnection(node.url, 'POST / HTTP/1.1\r\nhost: x\r\ncontent-length: 100000\r\n\r\n', { deadlineMs: DEADLINE_MS, drip, everyMs: 100 }));
+    const { text } = await meanwhile(
+      rawConnection(node.url, 'POST / HTTP/1.1\r\nhost: x\r\ncontent-length: 100000\r\n\r\n', {
+        deadlineMs: DEADLINE_MS,
+        drip,
+        everyMs: 100,
+      }),
+    );
     cutOff(text);
   });
 
   it('chunks that drip', async () => {
     const drip = Array.from({ length: 10_000 }, () => '1\r\n \r\n');
-    const { text } = await meanwhile(rawConnection(node.url, 'POST / HTTP/1.1\r\nhost: x\r\ntransfer-encoding: chunked\r\n\r\n', { deadlineMs: DEADLINE_MS, drip, everyMs: 100 }));
+    const { text } = await meanwhile(
+      rawConnection(node.url, 'POST / HTTP/1.1\r\nhost: x\r\ntransfer-encoding: chunked\r\n\r\n', {
+        deadlineMs: DEADLINE_MS,
+        drip,
+        everyMs: 100,
+      }),
+    );
     cutOff(text);
   });
 
@@ -77,25 +104,38 @@ describe('slow clients are cut off, and others are served meanwhile', () => {
   });
 
   it('a client that goes away in the middle of its body', async () => {
-    for (let i = 0; i < 20; i++) await rawConnection(node.url, 'POST / HTTP/1.1\r\nhost: x\r\ncontent-length: 100000\r\n\r\n{', { deadlineMs: DEADLINE_MS, end: true }).then(({ text }) => cutOff(text));
+    for (let i = 0; i < 20; i++)
+      await rawConnection(node.url, 'POST / HTTP/1.1\r\nhost: x\r\ncontent-length: 100000\r\n\r\n{', {
+        deadlineMs: DEADLINE_MS,
+        end: true,
+      }).then(({ text }) => cutOff(text));
   });
 
   it('more connections than are allowed: the rest is turned away, and they come in again later', async () => {
     const { hostname, port } = new URL(node.url);
-    const open = await Promise.all(Array.from({ length: 150 }, () => new Promise<{ socket: ReturnType<typeof connect>; closed: () => boolean }>((resolve) => {
-      let closed = false;
-      const socket = connect(Number(port), hostname);
-      socket.on('error', () => {});
-      socket.on('close', () => {
-        closed = true;
-      });
-      socket.on('connect', () => setTimeout(() => resolve({ socket, closed: () => closed }), 200));
-    })));
+    const open = await Promise.all(
+      Array.from(
+        { length: 150 },
+        () =>
+          new Promise<{ socket: ReturnType<typeof connect>; closed: () => boolean }>((resolve) => {
+            let closed = false;
+            const socket = connect(Number(port), hostname);
+            socket.on('error', () => {});
+            socket.on('close', () => {
+              closed = true;
+            });
+            socket.on('connect', () => setTimeout(() => resolve({ socket, closed: () => closed }), 200));
+          }),
+      ),
+    );
     const held = open.filter(({ closed }) => !closed()).length;
     for (const { socket } of open) socket.destroy();
     assert.ok(held <= 60, `${held} connections held`);
     for (let i = 0; i < 100; i++) {
-      const served = await exchange(node.url, { path: '/' }).then(({ status }) => status === 200, () => false);
+      const served = await exchange(node.url, { path: '/' }).then(
+        ({ status }) => status === 200,
+        () => false,
+      );
       if (served) return;
       await new Promise((resolve) => setTimeout(resolve, 50));
     }
@@ -114,10 +154,16 @@ describe('what is not HTTP is refused at once', () => {
     ['NUL in a header', 'GET / HTTP/1.1\r\nhost: x\r\na: b\0c\r\n\r\n'],
     ['NUL in the path', 'GET /\0 HTTP/1.1\r\nhost: x\r\n\r\n'],
     ['two lengths', 'POST / HTTP/1.1\r\nhost: x\r\ncontent-length: 2\r\ncontent-length: 3\r\n\r\n{}'],
-    ['length and chunks', 'POST / HTTP/1.1\r\nhost: x\r\ncontent-length: 2\r\ntransfer-encoding: chunked\r\n\r\n0\r\n\r\n'],
+    [
+      'length and chunks',
+      'POST / HTTP/1.1\r\nhost: x\r\ncontent-length: 2\r\ntransfer-encoding: chunked\r\n\r\n0\r\n\r\n',
+    ],
     ['a negative length', 'POST / HTTP/1.1\r\nhost: x\r\ncontent-length: -1\r\n\r\n'],
     ['a length that is no number', 'POST / HTTP/1.1\r\nhost: x\r\ncontent-length: 2x\r\n\r\n{}'],
-    ['a chunk size that is no number', 'POST / HTTP/1.1\r\nhost: x\r\ntransfer-encoding: chunked\r\n\r\nzz\r\n{}\r\n0\r\n\r\n'],
+    [
+      'a chunk size that is no number',
+      'POST / HTTP/1.1\r\nhost: x\r\ntransfer-encoding: chunked\r\n\r\nzz\r\n{}\r\n0\r\n\r\n',
+    ],
     ['an unknown transfer coding', 'POST / HTTP/1.1\r\nhost: x\r\ntransfer-encoding: nonsense\r\n\r\n{}'],
   ];
   for (const [what, input] of inputs) {
@@ -128,12 +174,19 @@ describe('what is not HTTP is refused at once', () => {
   }
 
   it('headers without end: too_large', async () => {
-    const { text } = await rawConnection(node.url, `GET / HTTP/1.1\r\nhost: x\r\nx: ${'y'.repeat(100_000)}\r\n\r\n`, { deadlineMs: DEADLINE_MS, end: true });
+    const { text } = await rawConnection(node.url, `GET / HTTP/1.1\r\nhost: x\r\nx: ${'y'.repeat(100_000)}\r\n\r\n`, {
+      deadlineMs: DEADLINE_MS,
+      end: true,
+    });
     cutOff(text, 'too_large');
   });
 
   it('ten thousand headers: too_large', async () => {
-    const { text } = await rawConnection(node.url, `GET / HTTP/1.1\r\nhost: x\r\n${Array.from({ length: 10_000 }, (_, i) => `h${i}: 1\r\n`).join('')}\r\n`, { deadlineMs: DEADLINE_MS, end: true });
+    const { text } = await rawConnection(
+      node.url,
+      `GET / HTTP/1.1\r\nhost: x\r\n${Array.from({ length: 10_000 }, (_, i) => `h${i}: 1\r\n`).join('')}\r\n`,
+      { deadlineMs: DEADLINE_MS, end: true },
+    );
     cutOff(text, 'too_large');
   });
 });
@@ -143,12 +196,20 @@ describe('bodies', () => {
     refused(await node.post('/', Buffer.alloc(MAX_BODY + 1, ' ')), 'too_large');
     const chunk = 'x'.repeat(64 * 1024);
     const head = 'POST / HTTP/1.1\r\nhost: x\r\ntransfer-encoding: chunked\r\n\r\n';
-    const { text } = await rawConnection(node.url, head, { deadlineMs: DEADLINE_MS, drip: Array.from({ length: 40 }, () => `10000\r\n${chunk}\r\n`), everyMs: 5 });
+    const { text } = await rawConnection(node.url, head, {
+      deadlineMs: DEADLINE_MS,
+      drip: Array.from({ length: 40 }, () => `10000\r\n${chunk}\r\n`),
+      everyMs: 5,
+    });
     cutOff(text, 'too_large');
   });
 
   it('that claim to be huge are refused before they are read', async () => {
-    const { text, ms } = await rawConnection(node.url, 'POST / HTTP/1.1\r\nhost: x\r\ncontent-length: 99999999999\r\n\r\n', { deadlineMs: DEADLINE_MS, end: true });
+    const { text, ms } = await rawConnection(
+      node.url,
+      'POST / HTTP/1.1\r\nhost: x\r\ncontent-length: 99999999999\r\n\r\n',
+      { deadlineMs: DEADLINE_MS, end: true },
+    );
     cutOff(text, 'too_large');
     assert.ok(ms < 2000);
   });
@@ -156,25 +217,59 @@ describe('bodies', () => {
   it('in chunks, with trailers and by HTTP/1.0, are taken', async () => {
     const commit = enclave.sign(member, 'chat', 'in chunks');
     const text = json(commit);
-    const chunks = (text.match(/.{1,40}/gs) ?? []).map((part) => `${Buffer.byteLength(part).toString(16)}\r\n${part}\r\n`).join('');
-    const chunked = await rawConnection(node.url, `POST / HTTP/1.1\r\nhost: x\r\nconnection: close\r\ntransfer-encoding: chunked\r\n\r\n${chunks}0\r\nx: y\r\n\r\n`, { deadlineMs: DEADLINE_MS });
+    const chunks = (text.match(/.{1,40}/gs) ?? [])
+      .map((part) => `${Buffer.byteLength(part).toString(16)}\r\n${part}\r\n`)
+      .join('');
+    const chunked = await rawConnection(
+      node.url,
+      `POST / HTTP/1.1\r\nhost: x\r\nconnection: close\r\ntransfer-encoding: chunked\r\n\r\n${chunks}0\r\nx: y\r\n\r\n`,
+      { deadlineMs: DEADLINE_MS },
+    );
     receipted(chunked.text.slice(chunked.text.indexOf('\r\n\r\n') + 4), commit);
-    const old = await rawConnection(node.url, `POST / HTTP/1.0\r\ncontent-length: ${Buffer.byteLength(text)}\r\n\r\n${text}`, { deadlineMs: DEADLINE_MS });
+    const old = await rawConnection(
+      node.url,
+      `POST / HTTP/1.0\r\ncontent-length: ${Buffer.byteLength(text)}\r\n\r\n${text}`,
+      { deadlineMs: DEADLINE_MS },
+    );
     receipted(old.text.slice(old.text.indexOf('\r\n\r\n') + 4), commit);
   });
 
   it('shorter or longer than they say are cut off', async () => {
-    const { text } = await rawConnection(node.url, 'POST / HTTP/1.1\r\nhost: x\r\ncontent-length: 10\r\n\r\n{}', { deadlineMs: DEADLINE_MS, end: true });
+    const { text } = await rawConnection(node.url, 'POST / HTTP/1.1\r\nhost: x\r\ncontent-length: 10\r\n\r\n{}', {
+      deadlineMs: DEADLINE_MS,
+      end: true,
+    });
     cutOff(text);
-    const longer = await rawConnection(node.url, 'POST / HTTP/1.1\r\nhost: x\r\ncontent-length: 2\r\n\r\n{}rest\r\n\r\n', { deadlineMs: DEADLINE_MS, end: true });
+    const longer = await rawConnection(
+      node.url,
+      'POST / HTTP/1.1\r\nhost: x\r\ncontent-length: 2\r\n\r\n{}rest\r\n\r\n',
+      { deadlineMs: DEADLINE_MS, end: true },
+    );
     cutOff(longer.text);
   });
 
   it('that are not there at all are refused, by every call that wants one', async () => {
     const id = 'ab'.repeat(32);
-    for (const path of ['/', `/enclave/${id}`, '/inclusion', '/bundle', '/state', '/state-batch', `/enclaves/${id}/init-with-priv`, `/enclaves/${id}/restore`]) {
-      const { text } = await rawConnection(node.url, `POST ${path} HTTP/1.1\r\nhost: 127.0.0.1\r\nconnection: close\r\n\r\n`, { deadlineMs: DEADLINE_MS });
-      cutOff(text, path.endsWith('restore') ? 'invalid_snapshot' : 'invalid_json', path.endsWith('restore') ? '"seq":0' : '');
+    for (const path of [
+      '/',
+      `/enclave/${id}`,
+      '/inclusion',
+      '/bundle',
+      '/state',
+      '/state-batch',
+      `/enclaves/${id}/init-with-priv`,
+      `/enclaves/${id}/restore`,
+    ]) {
+      const { text } = await rawConnection(
+        node.url,
+        `POST ${path} HTTP/1.1\r\nhost: 127.0.0.1\r\nconnection: close\r\n\r\n`,
+        { deadlineMs: DEADLINE_MS },
+      );
+      cutOff(
+        text,
+        path.endsWith('restore') ? 'invalid_snapshot' : 'invalid_json',
+        path.endsWith('restore') ? '"seq":0' : '',
+      );
     }
   });
 
@@ -212,17 +307,22 @@ describe('bodies', () => {
     it(`of ${what} are invalid_json`, async () => refused(await node.post('/', body), 'invalid_json'));
   }
 
-  it('of 100,000 elements are too_large', async () => refused(await node.post('/', `[${'1,'.repeat(100_000)}1]`), 'too_large'));
+  it('of 100,000 elements are too_large', async () =>
+    refused(await node.post('/', `[${'1,'.repeat(100_000)}1]`), 'too_large'));
 
   it('of a million keys are refused in bounded time', async () => {
     const begun = performance.now();
-    refused(await node.post('/', `{${Array.from({ length: 90_000 }, (_, i) => `"k${i}":0`).join(',')}}`), 'invalid_commit');
+    refused(
+      await node.post('/', `{${Array.from({ length: 90_000 }, (_, i) => `"k${i}":0`).join(',')}}`),
+      'invalid_commit',
+    );
     assert.ok(performance.now() - begun < 5000);
   });
 
   it('leave memory as it was', async () => {
     const flood = async (): Promise<void> => {
-      for (let i = 0; i < 30; i++) await Promise.all(Array.from({ length: 4 }, (_, j) => node.post('/', `[${'[],'.repeat(10_000 + i * 7 + j)}`)));
+      for (let i = 0; i < 30; i++)
+        await Promise.all(Array.from({ length: 4 }, (_, j) => node.post('/', `[${'[],'.repeat(10_000 + i * 7 + j)}`)));
     };
     await flood();
     const before = process.memoryUsage().rss;
@@ -235,10 +335,35 @@ describe('bodies', () => {
 describe('paths and methods', () => {
   const id = 'ab'.repeat(32);
   const unknown: [string, string][] = [
-    ['GET', '/nothing'], ['GET', '//'], ['GET', '/%'], ['GET', '/%zz'], ['GET', '/%00'], ['GET', '/%c0%ae'], ['GET', '/../etc/passwd'], ['GET', '/%2e%2e/'], ['GET', `/${id}`], ['GET', `/${id}/`],
-    ['GET', `/${id}/sth/`], ['GET', `/${id}/STH`], ['GET', `/enclave/${id}`], ['POST', `/${id}/sth`], ['POST', '/nothing'], ['POST', '/inclusion/'], ['POST', `/enclave/${id}/nothing`], ['POST', `/enclaves/${id}/nothing`],
-    ['PUT', '/'], ['DELETE', '/'], ['PATCH', '/'], ['OPTIONS', '/'], ['OPTIONS', '*'], ['GET', '/state'], ['GET', '/__proto__'], ['GET', '/constructor/sth'], ['GET', `/${'x'.repeat(8000)}`],
-    ['GET', `/${'%41'.repeat(1000)}/sth`], ['GET', '/?'.repeat(50)],
+    ['GET', '/nothing'],
+    ['GET', '//'],
+    ['GET', '/%'],
+    ['GET', '/%zz'],
+    ['GET', '/%00'],
+    ['GET', '/%c0%ae'],
+    ['GET', '/../etc/passwd'],
+    ['GET', '/%2e%2e/'],
+    ['GET', `/${id}`],
+    ['GET', `/${id}/`],
+    ['GET', `/${id}/sth/`],
+    ['GET', `/${id}/STH`],
+    ['GET', `/enclave/${id}`],
+    ['POST', `/${id}/sth`],
+    ['POST', '/nothing'],
+    ['POST', '/inclusion/'],
+    ['POST', `/enclave/${id}/nothing`],
+    ['POST', `/enclaves/${id}/nothing`],
+    ['PUT', '/'],
+    ['DELETE', '/'],
+    ['PATCH', '/'],
+    ['OPTIONS', '/'],
+    ['OPTIONS', '*'],
+    ['GET', '/state'],
+    ['GET', '/__proto__'],
+    ['GET', '/constructor/sth'],
+    ['GET', `/${'x'.repeat(8000)}`],
+    ['GET', `/${'%41'.repeat(1000)}/sth`],
+    ['GET', '/?'.repeat(50)],
   ];
   for (const [method, path] of unknown) {
     it(`${method} ${path.length > 50 ? `${path.slice(0, 50)}…` : path}`, async () => {
@@ -254,9 +379,15 @@ describe('paths and methods', () => {
   });
 
   it('a request without Host is served, and is no operator', async () => {
-    const { text } = await rawConnection(node.url, 'GET / HTTP/1.1\r\nconnection: close\r\n\r\n', { deadlineMs: DEADLINE_MS });
+    const { text } = await rawConnection(node.url, 'GET / HTTP/1.1\r\nconnection: close\r\n\r\n', {
+      deadlineMs: DEADLINE_MS,
+    });
     assert.match(text, /^HTTP\/1\.1 200/);
-    const admin = await rawConnection(node.url, `GET /enclaves/${enclave.id}/snapshot HTTP/1.1\r\nconnection: close\r\n\r\n`, { deadlineMs: DEADLINE_MS });
+    const admin = await rawConnection(
+      node.url,
+      `GET /enclaves/${enclave.id}/snapshot HTTP/1.1\r\nconnection: close\r\n\r\n`,
+      { deadlineMs: DEADLINE_MS },
+    );
     cutOff(admin.text, 'unauthorized');
   });
 

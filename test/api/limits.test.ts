@@ -103,14 +103,22 @@ describe('how fast', () => {
     const commits = Array.from({ length: 999 }, (_, n) => json(enclave.sign(owner, 'note', { n })));
     assert.equal((await node.post('/', `[${commits.join(',')}]`)).status, 200);
     const trace = await enclave.trace();
-    refused(await node.post('/', `[${Array.from({ length: 500 }, (_, n) => json(enclave.sign(owner, 'note', { more: n }))).join(',')}]`), 'rate_limited');
+    refused(
+      await node.post(
+        '/',
+        `[${Array.from({ length: 500 }, (_, n) => json(enclave.sign(owner, 'note', { more: n }))).join(',')}]`,
+      ),
+      'rate_limited',
+    );
     assert.equal(await enclave.trace(), trace);
   });
 });
 
 describe('how much may be under way', () => {
   it('beyond it the node is overloaded, says when to come back, and goes on', async () => {
-    await using node = await TestNode.start({ flags: ['--max-pending-bytes', '1MiB', '--max-body', '1MiB', '--max-commit', '614400'] });
+    await using node = await TestNode.start({
+      flags: ['--max-pending-bytes', '1MiB', '--max-body', '1MiB', '--max-commit', '614400'],
+    });
     const enclave = await TestEnclave.found(node);
     const body = (n: number): string => json(enclave.sign(owner, 'note', { n, text: 'x'.repeat(500 * 1024) }));
     const answers = await Promise.all(Array.from({ length: 12 }, (_, n) => node.post('/', body(n))));
@@ -127,7 +135,10 @@ describe('how much may be under way', () => {
   it('a queue of one enclave is bounded too', async () => {
     await using node = await TestNode.start();
     const enclave = await TestEnclave.found(node);
-    const arrays = Array.from({ length: 8 }, (_, a) => `[${Array.from({ length: 1000 }, (_, n) => json(enclave.sign(owner, 'note', { a, n }))).join(',')}]`);
+    const arrays = Array.from(
+      { length: 8 },
+      (_, a) => `[${Array.from({ length: 1000 }, (_, n) => json(enclave.sign(owner, 'note', { a, n }))).join(',')}]`,
+    );
     const answers = await Promise.all(arrays.map((array) => node.post('/', array)));
     const parts = answers.flatMap(({ body }) => JSON.parse(body) as { type: string; error?: string }[]);
     assert.equal(parts.length, 8000);

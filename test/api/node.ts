@@ -36,8 +36,12 @@ export class TestNode implements AsyncDisposable {
     const read = readEnv({}, ['--data', node.data, '--port', '0', '--crypto-workers', '1', ...(options.flags ?? [])]);
     if (read.kind !== 'settings') throw new Error('no settings');
     node.#shard = await startShard(makeConfig(read.raw), options.adminToken ?? null, {
-      logger: pino({ level: 'silent' }), version: '0.0.0-test', now: () => node.now(),
-      onFatal: (reason) => { node.fatal = reason; },
+      logger: pino({ level: 'silent' }),
+      version: '0.0.0-test',
+      now: () => node.now(),
+      onFatal: (reason) => {
+        node.fatal = reason;
+      },
     });
     return node;
   }

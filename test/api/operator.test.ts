@@ -1,8 +1,8 @@
 import assert from 'node:assert/strict';
 import { after, before, it } from 'node:test';
 import { errorBody } from '../../protocol/errors.ts';
-import { exchange } from './http.ts';
 import { member, owner, refused, stranger, TestEnclave } from './enclave.ts';
+import { exchange } from './http.ts';
 import { TestNode } from './node.ts';
 import { json } from './people.ts';
 
@@ -24,7 +24,9 @@ it('GET / tells name, version, protocol, limits and time', async () => {
   assert.match(String(kernel), /^[0-9a-f]{64}$/);
   assert.match(String(secp256k1), /^(native|wasm|noble)$/);
   assert.deepEqual(rest, {
-    name: 'a test node', version: '0.0.0-test', protocol: 'enc/2',
+    name: 'a test node',
+    version: '0.0.0-test',
+    protocol: 'enc/2',
     limits: { body: 8388608, commit: 1048576, array: 1000, exp_window: 600000 },
   });
 });
@@ -58,14 +60,21 @@ it('/metrics is valid exposition text with the promised series, and no label tel
   for (const name of ['enc_batch_size_events', 'enc_append_seconds', 'enc_guard_seconds', 'enc_commit_seconds']) {
     assert.ok(value(`${name}_count`) >= 2, name);
   }
-  assert.ok([...series.keys()].some((name) => name.startsWith('nodejs_eventloop_lag')), 'event-loop delay');
+  assert.ok(
+    [...series.keys()].some((name) => name.startsWith('nodejs_eventloop_lag')),
+    'event-loop delay',
+  );
   assert.ok([...series.keys()].some((name) => name.startsWith('enc_build_info{')));
-  for (const secret of [enclave.id, enclave.sequencer, owner.id, member.id, node.madeUpToken]) assert.ok(!answer.body.includes(secret));
+  for (const secret of [enclave.id, enclave.sequencer, owner.id, member.id, node.madeUpToken])
+    assert.ok(!answer.body.includes(secret));
 });
 
 it('error answers of an array are counted by code too', async () => {
   const before = checkExposition((await ops('/metrics')).body).get('enc_errors_total{code="gate_closed"}') ?? 0;
-  const answer = await node.post('/', `[${json(enclave.sign(stranger, 'Move', { target: stranger.id, from: 'OUTSIDER', to: 'READER' }))}]`);
+  const answer = await node.post(
+    '/',
+    `[${json(enclave.sign(stranger, 'Move', { target: stranger.id, from: 'OUTSIDER', to: 'READER' }))}]`,
+  );
   assert.equal(answer.body, `[${errorBody('gate_closed')}]`);
   assert.equal(checkExposition((await ops('/metrics')).body).get('enc_errors_total{code="gate_closed"}'), before + 1);
 });
@@ -85,9 +94,12 @@ function checkExposition(text: string): Map<string, number> {
       assert.ok(!types.has(name as string), `${name} twice`);
       types.set(name as string, rest as string);
     } else {
-      const sample = /^([a-zA-Z_:][\w:]*)(\{(?:[a-zA-Z_]\w*="(?:[^"\\\n]|\\.)*",?)*\})? (-?[\d.e+-]+|[Nn]a[Nn]|\+Inf)$/.exec(line);
+      const sample =
+        /^([a-zA-Z_:][\w:]*)(\{(?:[a-zA-Z_]\w*="(?:[^"\\\n]|\\.)*",?)*\})? (-?[\d.e+-]+|[Nn]a[Nn]|\+Inf)$/.exec(line);
       assert.ok(sample, line);
-      const family = types.has(sample[1] as string) ? (sample[1] as string) : (sample[1] as string).replace(/_(bucket|sum|count)$/, '');
+      const family = types.has(sample[1] as string)
+        ? (sample[1] as string)
+        : (sample[1] as string).replace(/_(bucket|sum|count)$/, '');
       assert.ok(types.has(family) && helped.has(family), `${line} has no HELP and TYPE`);
       if (types.get(family) === 'counter') assert.match(family, /_total$/);
       const key = `${sample[1]}${sample[2] ?? ''}`;
@@ -97,7 +109,8 @@ function checkExposition(text: string): Map<string, number> {
   }
   for (const [name, type] of types) {
     if (type !== 'histogram') continue;
-    if (series.has(`${name}_count`)) assert.equal(series.get(`${name}_bucket{le="+Inf"}`), series.get(`${name}_count`), name);
+    if (series.has(`${name}_count`))
+      assert.equal(series.get(`${name}_bucket{le="+Inf"}`), series.get(`${name}_count`), name);
   }
   return series;
 }

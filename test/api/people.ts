@@ -1,9 +1,9 @@
 import { type Commit, commitJson, enclaveIdOf, signCommit } from '../../protocol/commit.ts';
 import type { Tags } from '../../protocol/hash.ts';
+import { sha256 } from '../../protocol/hash.ts';
 import { type EnclaveId, hex32, type PublicKey, toHex, unhex } from '../../protocol/hex.ts';
 import { toJson } from '../../protocol/json.ts';
 import { makeSession } from '../../protocol/session.ts';
-import { sha256 } from '../../protocol/hash.ts';
 import { openSecp256k1 } from '../../shard/crypto/open.ts';
 
 export const secp = openSecp256k1();
@@ -38,6 +38,7 @@ export function founding(who: Person, content: unknown, signing: Signing): Commi
 export const json = (commit: Commit): string => commitJson(commit);
 
 /** A plain session token (PROTOCOL §8); `expires` in Unix seconds. */
-export const session = (who: Person, sequencer: string, expires: number): string => makeSession(who.secret, unhex(sequencer), expires, secp);
+export const session = (who: Person, sequencer: string, expires: number): string =>
+  makeSession(who.secret, unhex(sequencer), expires, secp);
 
 export { toHex, unhex };

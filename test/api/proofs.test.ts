@@ -1,15 +1,15 @@
 import assert from 'node:assert/strict';
 import { after, before, describe, it } from 'node:test';
-import { encodeCbor } from '../../protocol/cbor.ts';
 import { verifyBundlePath } from '../../protocol/bundle-tree.ts';
+import { encodeCbor } from '../../protocol/cbor.ts';
 import { verifyConsistency, verifyInclusion } from '../../protocol/ct.ts';
 import { ctLeaf, ctLeafData, EMPTY_HASH } from '../../protocol/hash.ts';
 import { parseJson } from '../../protocol/json.ts';
 import { parseSmtProof, smtVerify } from '../../protocol/smt.ts';
 import { smtKey, smtNumber } from '../../protocol/smt-keys.ts';
 import { parseSth, type Sth, sthJson, verifySth } from '../../protocol/sth.ts';
-import type { RawAnswer } from './http.ts';
 import { answered, member, owner, reader, refused, stranger, TestEnclave } from './enclave.ts';
+import type { RawAnswer } from './http.ts';
 import { TestNode } from './node.ts';
 import { secp, toHex, unhex } from './people.ts';
 
@@ -29,9 +29,29 @@ before(async () => {
 });
 after(() => node[Symbol.asyncDispose]());
 
-const asked = (answer: RawAnswer): Record<string, never> => {
+/** The fields of all proofs together. */
+interface Told {
+  readonly ts: number;
+  readonly ts1: number;
+  readonly ts2: number;
+  readonly li: number;
+  readonly p: string[];
+  readonly events_root: string;
+  readonly state_hash: string;
+  readonly first_seq: number;
+  readonly bundle_size: number;
+  readonly event_id: string;
+  readonly bundle_index: number;
+  readonly leaf_index: number;
+  readonly siblings: string[];
+  readonly k: string;
+  readonly v: string | null;
+  readonly proofs: unknown[];
+}
+
+const asked = (answer: RawAnswer): Told => {
   assert.equal(answer.status, 200, answer.body);
-  return JSON.parse(answer.body) as Record<string, never>;
+  return JSON.parse(answer.body) as Told;
 };
 const nodes = (list: unknown): Uint8Array[] => (list as string[]).map(unhex);
 
@@ -46,7 +66,10 @@ async function sth(of = enclave): Promise<Sth> {
 
 describe('tree heads', () => {
   it('are public, signed, canonical, and the same on both paths', async () => {
-    assert.deepEqual({ ts: head.ts, enclave: head.enclave, sequencer: head.sequencer }, { ts: 4, enclave: enclave.id, sequencer: enclave.sequencer });
+    assert.deepEqual(
+      { ts: head.ts, enclave: head.enclave, sequencer: head.sequencer },
+      { ts: 4, enclave: enclave.id, sequencer: enclave.sequencer },
+    );
     answered(await node.get(`/enclave/${enclave.id}/sth`), sthJson(head));
   });
 
@@ -88,8 +111,20 @@ describe('consistency', () => {
     assert.equal(asked(await node.get(`/${enclave.id}/consistency?from=1`))['ts2'], 4);
   });
 
-  for (const query of ['', '?from=', '?from=x', '?from=-1', '?from=1&to=x', '?from=1.5', '?from=01', '?from=2&to=1', '?from=1&from=2', `?from=${'9'.repeat(30)}`]) {
-    it(`refuses ${query || 'no from'}`, async () => refused(await node.get(`/${enclave.id}/consistency${query}`), 'invalid_filter'));
+  for (const query of [
+    '',
+    '?from=',
+    '?from=x',
+    '?from=-1',
+    '?from=1&to=x',
+    '?from=1.5',
+    '?from=01',
+    '?from=2&to=1',
+    '?from=1&from=2',
+    `?from=${'9'.repeat(30)}`,
+  ]) {
+    it(`refuses ${query || 'no from'}`, async () =>
+      refused(await node.get(`/${enclave.id}/consistency${query}`), 'invalid_filter'));
   }
 
   it('beyond the last bundle is bundle_open', async () => {
@@ -107,11 +142,27 @@ describe('inclusion and bundle proofs', () => {
       const i = asked(included);
       assert.equal(b['event_id'], ids[seq]);
       assert.equal(b['leaf_index'], i['li']);
-      assert.ok(verifyBundlePath(unhex(i['events_root']), unhex(ids[seq]!), b['bundle_index'], b['bundle_size'], nodes(b['siblings'])));
-      const leaf = ctLeaf(ctLeafData(unhex(i['events_root']), unhex(i['state_hash']), i['first_seq'], i['bundle_size']));
+      assert.ok(
+        verifyBundlePath(
+          unhex(i['events_root']),
+          unhex(ids[seq]!),
+          b['bundle_index'],
+          b['bundle_size'],
+          nodes(b['siblings']),
+        ),
+      );
+      const leaf = ctLeaf(
+        ctLeafData(unhex(i['events_root']), unhex(i['state_hash']), i['first_seq'], i['bundle_size']),
+      );
       assert.ok(verifyInclusion(unhex(head.r), leaf, i['li'], head.ts, nodes(i['p'])));
-      answered(included, `{"ts":${i['ts']},"li":${i['li']},"p":${JSON.stringify(i['p'])},"events_root":"${i['events_root']}","state_hash":"${i['state_hash']}","first_seq":${i['first_seq']},"bundle_size":${i['bundle_size']}}`);
-      answered(inBundle, `{"event_id":"${ids[seq]}","bundle_index":${b['bundle_index']},"bundle_size":${b['bundle_size']},"siblings":${JSON.stringify(b['siblings'])},"leaf_index":${b['leaf_index']}}`);
+      answered(
+        included,
+        `{"ts":${i['ts']},"li":${i['li']},"p":${JSON.stringify(i['p'])},"events_root":"${i['events_root']}","state_hash":"${i['state_hash']}","first_seq":${i['first_seq']},"bundle_size":${i['bundle_size']}}`,
+      );
+      answered(
+        inBundle,
+        `{"event_id":"${ids[seq]}","bundle_index":${b['bundle_index']},"bundle_size":${b['bundle_size']},"siblings":${JSON.stringify(b['siblings'])},"leaf_index":${b['leaf_index']}}`,
+      );
     }
   });
 
@@ -154,7 +205,15 @@ describe('inclusion and bundle proofs', () => {
     assert.equal((await own.call('/bundle', owner, { seq: 0 })).status, 200);
   });
 
-  const bad: object[] = [{}, { seq: -1 }, { seq: '1' }, { seq: null }, { id: 'x' }, { id: 'AB'.repeat(32) }, { seq: 1, id: 'ab'.repeat(32) }];
+  const bad: object[] = [
+    {},
+    { seq: -1 },
+    { seq: '1' },
+    { seq: null },
+    { id: 'x' },
+    { id: 'AB'.repeat(32) },
+    { seq: 1, id: 'ab'.repeat(32) },
+  ];
   for (const more of bad) {
     it(`refuse ${JSON.stringify(more)}`, async () => {
       refused(await enclave.call('/inclusion', owner, more), 'invalid_filter');
@@ -181,7 +240,7 @@ describe('state proofs', () => {
     ['an active enclave', 'kv', () => toHex(encodeCbor(['status'])), () => null],
     ['a shared slot', 'kv', () => toHex(encodeCbor(['shared', 'topic'])), () => null],
     ['a gate at its default', 'kv', () => toHex(encodeCbor(['gate', 'door'])), () => null],
-    ['a slot of one\'s own', 'kv', () => toHex(encodeCbor(['own', 'profile/name', unhex(member.id)])), () => null],
+    ["a slot of one's own", 'kv', () => toHex(encodeCbor(['own', 'profile/name', unhex(member.id)])), () => null],
   ];
   for (const [what, namespace, key, value] of cases) {
     it(`of ${what} verify against the last closed bundle`, async () => {
@@ -203,12 +262,15 @@ describe('state proofs', () => {
   it('come in batches over one state', async () => {
     const keys = [owner.id, member.id, stranger.id];
     const told = asked(await enclave.call('/state-batch', owner, { namespace: 'rbac', keys }));
-    assert.equal((told['proofs'] as unknown[]).length, 3);
-    const single = asked(await enclave.call('/state', owner, { namespace: 'rbac', key: member.id })) as Record<string, unknown>;
+    assert.equal(told['proofs'].length, 3);
+    const single = asked(await enclave.call('/state', owner, { namespace: 'rbac', key: member.id }));
     const { state_hash, leaf_index, ...proof } = single;
-    assert.deepEqual((told['proofs'] as unknown[])[1], proof);
+    assert.deepEqual(told['proofs'][1], proof);
     assert.deepEqual([told['state_hash'], told['leaf_index']], [state_hash, leaf_index]);
-    answered(await enclave.call(`/enclave/${enclave.id}/state-batch`, owner, { namespace: 'rbac', keys }), (await enclave.call('/state-batch', owner, { namespace: 'rbac', keys })).body);
+    answered(
+      await enclave.call(`/enclave/${enclave.id}/state-batch`, owner, { namespace: 'rbac', keys }),
+      (await enclave.call('/state-batch', owner, { namespace: 'rbac', keys })).body,
+    );
     asked(await enclave.call('/state-batch', owner, { namespace: 'rbac', keys: Array(256).fill(owner.id) }));
   });
 
@@ -216,23 +278,43 @@ describe('state proofs', () => {
     const status = toHex(encodeCbor(['status']));
     const slot = toHex(encodeCbor(['shared', 'topic']));
     const gate = toHex(encodeCbor(['gate', 'door']));
-    assert.equal((await enclave.call('/state', stranger, { namespace: 'rbac', key: stranger.id })).status, 200, 'one\'s own');
-    assert.equal((await enclave.call('/state', stranger, { namespace: 'kv', key: status })).status, 200, 'the status of the enclave');
+    assert.equal(
+      (await enclave.call('/state', stranger, { namespace: 'rbac', key: stranger.id })).status,
+      200,
+      "one's own",
+    );
+    assert.equal(
+      (await enclave.call('/state', stranger, { namespace: 'kv', key: status })).status,
+      200,
+      'the status of the enclave',
+    );
     refused(await enclave.call('/state', stranger, { namespace: 'rbac', key: owner.id }), 'forbidden');
     refused(await enclave.call('/state', stranger, { namespace: 'kv', key: slot }), 'forbidden');
     refused(await enclave.call('/state', stranger, { namespace: 'kv', key: gate }), 'forbidden');
     refused(await enclave.call('/state', reader, { namespace: 'event_status', key: ids[2] }), 'forbidden');
     assert.equal((await enclave.call('/state', reader, { namespace: 'event_status', key: ids[1] })).status, 200);
     assert.equal((await enclave.call('/state', member, { namespace: 'rbac', key: owner.id })).status, 200, 'R on Move');
-    refused(await enclave.call('/state-batch', stranger, { namespace: 'rbac', keys: [stranger.id, owner.id] }), 'forbidden');
+    refused(
+      await enclave.call('/state-batch', stranger, { namespace: 'rbac', keys: [stranger.id, owner.id] }),
+      'forbidden',
+    );
   });
 
   const bad: object[] = [
-    {}, { namespace: 'other', key: owner.id }, { namespace: 'rbac', key: 'ab' }, { namespace: 'rbac' }, { namespace: 'rbac', key: null }, { namespace: 'kv', key: '' },
-    { namespace: 'kv', key: '80' }, { namespace: 'kv', key: toHex(encodeCbor(['nothing', 'x'])) }, { namespace: 'event_status', key: 'AB'.repeat(32) }, { namespace: 1, key: owner.id },
+    {},
+    { namespace: 'other', key: owner.id },
+    { namespace: 'rbac', key: 'ab' },
+    { namespace: 'rbac' },
+    { namespace: 'rbac', key: null },
+    { namespace: 'kv', key: '' },
+    { namespace: 'kv', key: '80' },
+    { namespace: 'kv', key: toHex(encodeCbor(['nothing', 'x'])) },
+    { namespace: 'event_status', key: 'AB'.repeat(32) },
+    { namespace: 1, key: owner.id },
   ];
   for (const more of bad) {
-    it(`refuse ${JSON.stringify(more).slice(0, 70)}`, async () => refused(await enclave.call('/state', owner, more), 'invalid_filter'));
+    it(`refuse ${JSON.stringify(more).slice(0, 70)}`, async () =>
+      refused(await enclave.call('/state', owner, more), 'invalid_filter'));
   }
 
   it('refuse batches that are too long or of another shape', async () => {

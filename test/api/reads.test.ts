@@ -18,7 +18,10 @@ before(async () => {
     times.push((await enclave.commit(who, type, content, tags ? { tags } : {})).timestamp);
   };
   times.push((await enclave.info())['timestamp'] as number);
-  await say(owner, 'note', { n: 1 }, [['topic', 'a'], ['e', 'x', 'y']]);
+  await say(owner, 'note', { n: 1 }, [
+    ['topic', 'a'],
+    ['e', 'x', 'y'],
+  ]);
   await say(member, 'chat', { n: 2 }, [['topic', 'b']]);
   await say(owner, 'note', { n: 3 });
   await say(member, 'feed', { n: 4 }, [['topic']]);
@@ -27,7 +30,8 @@ before(async () => {
 });
 after(() => node[Symbol.asyncDispose]());
 
-const seqs = async (filter: unknown, who = owner): Promise<unknown[]> => (await enclave.events(who, filter)).map(({ seq }) => seq);
+const seqs = async (filter: unknown, who = owner): Promise<unknown[]> =>
+  (await enclave.events(who, filter)).map(({ seq }) => seq);
 
 describe('Query', () => {
   it('answers events in canonical bytes that verify by themselves', async () => {
@@ -43,7 +47,10 @@ describe('Query', () => {
     const { enclave: _left, ...rest } = enclave.envelope(owner);
     const body = (await enclave.query(owner, {})).body;
     answered(await node.post(`/enclave/${enclave.id}`, { type: 'Query', ...rest, filter: {} }), body);
-    answered(await node.post(`/enclave/${enclave.id}`, { type: 'Query', ...rest, enclave: enclave.id, filter: {} }), body);
+    answered(
+      await node.post(`/enclave/${enclave.id}`, { type: 'Query', ...rest, enclave: enclave.id, filter: {} }),
+      body,
+    );
   });
 
   const cases: [string, () => unknown, number[]][] = [
@@ -74,7 +81,18 @@ describe('Query', () => {
     ['a tag beyond ASCII', () => ({ tags: { é: 'ü' } }), [6]],
     ['a lane', () => ({ lane: 0 }), [0, 1, 2, 3, 4, 5, 6]],
     ['a lane that is not there', () => ({ lane: 1 }), []],
-    ['all together', () => ({ type: ['note', 'chat'], from: owner.id, seq: { start_at: 1 }, timestamp: { start_at: times[1] }, limit: 1, reverse: true }), [6]],
+    [
+      'all together',
+      () => ({
+        type: ['note', 'chat'],
+        from: owner.id,
+        seq: { start_at: 1 },
+        timestamp: { start_at: times[1] },
+        limit: 1,
+        reverse: true,
+      }),
+      [6],
+    ],
   ];
   for (const [what, filter, expected] of cases) {
     it(`filters by ${what}`, async () => assert.deepEqual(await seqs(filter()), expected));
@@ -89,16 +107,56 @@ describe('Query', () => {
   });
 
   const bad: unknown[] = [
-    null, [], 'all', 1, { more: 1 }, { limit: 0 }, { limit: 1001 }, { limit: -1 }, { limit: '1' }, { limit: null }, { reverse: 1 }, { reverse: null },
-    { id: 'x' }, { id: 1 }, { id: 'AB'.repeat(32) }, { id: Array(101).fill('ab'.repeat(32)) }, { type: 1 }, { type: '' }, { type: 'a b' }, { type: 'x'.repeat(65) },
-    { type: Array(101).fill('note') }, { from: 'me' }, { from: [1] }, { seq: -1 }, { seq: '1' }, { seq: [true] }, { seq: Array(101).fill(1) }, { seq: { from: 1 } },
-    { seq: { start_at: 1, start_after: 1 } }, { seq: { end_at: 1, end_before: 1 } }, { seq: { start_at: '1' } }, { timestamp: null }, { timestamp: { start_at: true } }, { seq: [] }, { type: [] }, { id: [] },
-    { tags: [] }, { tags: { a: false } }, { tags: { a: 1 } }, { tags: { a: [1] } }, { tags: { a: {} } }, { tags: { a: Array(101).fill('v') } }, { lane: -1 }, { lane: 'x' },
+    null,
+    [],
+    'all',
+    1,
+    { more: 1 },
+    { limit: 0 },
+    { limit: 1001 },
+    { limit: -1 },
+    { limit: '1' },
+    { limit: null },
+    { reverse: 1 },
+    { reverse: null },
+    { id: 'x' },
+    { id: 1 },
+    { id: 'AB'.repeat(32) },
+    { id: Array(101).fill('ab'.repeat(32)) },
+    { type: 1 },
+    { type: '' },
+    { type: 'a b' },
+    { type: 'x'.repeat(65) },
+    { type: Array(101).fill('note') },
+    { from: 'me' },
+    { from: [1] },
+    { seq: -1 },
+    { seq: '1' },
+    { seq: [true] },
+    { seq: Array(101).fill(1) },
+    { seq: { from: 1 } },
+    { seq: { start_at: 1, start_after: 1 } },
+    { seq: { end_at: 1, end_before: 1 } },
+    { seq: { start_at: '1' } },
+    { timestamp: null },
+    { timestamp: { start_at: true } },
+    { seq: [] },
+    { type: [] },
+    { id: [] },
+    { tags: [] },
+    { tags: { a: false } },
+    { tags: { a: 1 } },
+    { tags: { a: [1] } },
+    { tags: { a: {} } },
+    { tags: { a: Array(101).fill('v') } },
+    { lane: -1 },
+    { lane: 'x' },
     { tags: Object.fromEntries(Array.from({ length: 101 }, (_, i) => [`t${i}`, true])) },
   ];
   for (const filter of bad) {
     const text = JSON.stringify(filter);
-    it(`refuses the filter ${text.length > 60 ? `${text.slice(0, 60)}…` : text}`, async () => refused(await enclave.query(owner, filter), 'invalid_filter'));
+    it(`refuses the filter ${text.length > 60 ? `${text.slice(0, 60)}…` : text}`, async () =>
+      refused(await enclave.query(owner, filter), 'invalid_filter'));
   }
 
   it('needs a filter, be it empty', async () => {
@@ -110,7 +168,10 @@ describe('Pull', () => {
   it('goes on behind after_seq, in order, and tells the head', async () => {
     const all = await enclave.pull(owner);
     assert.ok(all.body.endsWith('],"head":6}'), all.body.slice(-60));
-    const read = async (more: object): Promise<unknown> => (JSON.parse((await enclave.pull(owner, more)).body) as { events: { seq: number }[] }).events.map(({ seq }) => seq);
+    const read = async (more: object): Promise<unknown> =>
+      (JSON.parse((await enclave.pull(owner, more)).body) as { events: { seq: number }[] }).events.map(
+        ({ seq }) => seq,
+      );
     assert.deepEqual(await read({ after_seq: -1, limit: 3 }), [0, 1, 2]);
     assert.deepEqual(await read({ after_seq: 2, limit: 3 }), [3, 4, 5]);
     assert.deepEqual(await read({ after_seq: 6 }), []);
@@ -118,7 +179,14 @@ describe('Pull', () => {
     answered(await enclave.pull(owner, { after_seq: 6 }), '{"type":"Response","events":[],"head":6}');
   });
 
-  for (const more of [{ after_seq: -2 }, { after_seq: '0' }, { after_seq: null }, { limit: 0 }, { limit: 1001 }, { limit: 'x' }]) {
+  for (const more of [
+    { after_seq: -2 },
+    { after_seq: '0' },
+    { after_seq: null },
+    { limit: 0 },
+    { limit: 1001 },
+    { limit: 'x' },
+  ]) {
     it(`refuses ${JSON.stringify(more)}`, async () => refused(await enclave.pull(owner, more), 'invalid_filter'));
   }
 
@@ -149,7 +217,11 @@ describe('reading rights, event by event', () => {
     assert.equal((await late.events(guest, { type: 'chat' })).length, 2);
     await late.commit(owner, 'Move', { target: guest.id, from: 'MEMBER', to: 'OUTSIDER' });
     await late.commit(member, 'chat', 'after');
-    assert.equal((await late.events(guest, { type: 'chat' })).length, 2, 'snapshot retention: up to the loss, no further');
+    assert.equal(
+      (await late.events(guest, { type: 'chat' })).length,
+      2,
+      'snapshot retention: up to the loss, no further',
+    );
     assert.equal((await late.events(member, { type: 'chat' })).length, 3);
   });
 });
@@ -169,14 +241,21 @@ describe('updated and deleted events', () => {
     const events = (parsed.get('events') as never[]).map((value) => parseEvent(value)!);
     for (const event of events) assert.equal(verifyEvent(event, secp), null);
     const [, a, b, c, firstUpdate, secondUpdate, removal] = events;
-    assert.deepEqual([a, b, c, firstUpdate, removal].map((event) => event?.status), ['updated', 'deleted', undefined, undefined, undefined]);
+    assert.deepEqual(
+      [a, b, c, firstUpdate, removal].map((event) => event?.status),
+      ['updated', 'deleted', undefined, undefined, undefined],
+    );
     assert.equal(c?.id, three.id);
     assert.ok(a?.content && !a.content_hash);
     assert.ok(b?.content === null && b.content_hash);
     assert.ok(secondUpdate?.content === null && secondUpdate.content_hash);
     assert.ok(removal?.content);
     assert.ok(!answer.body.includes('second'), 'nothing of it is left');
-    assert.deepEqual((await own.events(owner, { type: 'note', tags: { topic: 'z' } })).map(({ id }) => id), [two.id], 'filters go on matching');
+    assert.deepEqual(
+      (await own.events(owner, { type: 'note', tags: { topic: 'z' } })).map(({ id }) => id),
+      [two.id],
+      'filters go on matching',
+    );
     refused(await own.send(owner, 'Update', { target: two.id, content: 1 }), 'deleted');
     refused(await own.send(owner, 'Delete', { target: two.id }), 'deleted');
     refused(await own.send(owner, 'Delete', { target: 'ab'.repeat(32) }), 'event_not_found');
@@ -189,8 +268,14 @@ describe('Info', () => {
     const fresh = await TestEnclave.found(node);
     const answer = await node.post('/', { type: 'Info', enclave: fresh.id });
     const { timestamp, manifest: id } = JSON.parse(answer.body) as { timestamp: number; manifest: string };
-    answered(answer, `{"type":"Info","enclave":"${fresh.id}","sequencer":"${fresh.sequencer}","head":0,"timestamp":${timestamp},"status":"active","bundle":{"size":4,"timeout":600000},"lanes":0,"manifest":"${id}"}`);
-    assert.deepEqual((await fresh.events(owner)).map((event) => event['id']), [id]);
+    answered(
+      answer,
+      `{"type":"Info","enclave":"${fresh.id}","sequencer":"${fresh.sequencer}","head":0,"timestamp":${timestamp},"status":"active","bundle":{"size":4,"timeout":600000},"lanes":0,"manifest":"${id}"}`,
+    );
+    assert.deepEqual(
+      (await fresh.events(owner)).map((event) => event['id']),
+      [id],
+    );
     answered(await node.post(`/enclave/${fresh.id}`, { type: 'Info' }), answer.body);
     refused(await node.post('/', { type: 'Info' }), 'invalid_commit');
     refused(await node.post('/', { type: 'Info', enclave: fresh.id, more: 1 }), 'invalid_commit');

@@ -30,7 +30,15 @@ it('answers the receipt of the Manifest', async () => {
 it('hides the event from anybody else', async () => {
   const commit = enclave.sign(member, 'chat', { n: 2 });
   await node.post('/', json(commit));
-  for (const query of ['', '?sig=', '?sig=00', `?sig=${'00'.repeat(64)}`, `?sig=${commit.sig.toUpperCase()}`, `?sig=${commit.sig}00`, `?sig=${commit.sig}&sig=${commit.sig}`]) {
+  for (const query of [
+    '',
+    '?sig=',
+    '?sig=00',
+    `?sig=${'00'.repeat(64)}`,
+    `?sig=${commit.sig.toUpperCase()}`,
+    `?sig=${commit.sig}00`,
+    `?sig=${commit.sig}&sig=${commit.sig}`,
+  ]) {
     refused(await node.get(`/${enclave.id}/receipt/${commit.hash}${query}`), 'event_not_found', await head());
   }
 });

@@ -2,8 +2,8 @@ import assert from 'node:assert/strict';
 import { after, before, describe, it } from 'node:test';
 import { secp256k1 } from '@noble/curves/secp256k1.js';
 import { be32, concat, utf8 } from '../../protocol/bytes.ts';
-import { CURVE_ORDER, sha256 } from '../../protocol/hash.ts';
 import type { ErrorCode } from '../../protocol/errors.ts';
+import { CURVE_ORDER, sha256 } from '../../protocol/hash.ts';
 import { member, owner, reader, refused, stranger, TestEnclave } from './enclave.ts';
 import { TestNode } from './node.ts';
 import { secp, session, toHex, unhex } from './people.ts';
@@ -20,7 +20,10 @@ after(() => node[Symbol.asyncDispose]());
 const seconds = (): number => Math.floor(node.now() / 1000);
 
 /** Every call that needs a session, with this token of `owner`. */
-async function everyCall(token: unknown, check: (answer: Awaited<ReturnType<TestNode['post']>>) => void): Promise<void> {
+async function everyCall(
+  token: unknown,
+  check: (answer: Awaited<ReturnType<TestNode['post']>>) => void,
+): Promise<void> {
   const envelope = { enclave: enclave.id, from: owner.id, session: token };
   check(await node.post('/', { type: 'Query', ...envelope, filter: {} }));
   check(await node.post('/', { type: 'Pull', ...envelope }));
@@ -54,7 +57,8 @@ describe('a plain session token', () => {
     'that is a number': () => 1,
     'that is null': () => null,
     missing: () => undefined,
-    'that signs the bare expiry': () => toHex(concat(secp.signSchnorr(owner.secret, sha256(be32(seconds() + 600))), be32(seconds() + 600))),
+    'that signs the bare expiry': () =>
+      toHex(concat(secp.signSchnorr(owner.secret, sha256(be32(seconds() + 600))), be32(seconds() + 600))),
     'made from public data alone': () => publicToken(seconds() + 600),
     'of the encrypted form, without a ciphertext': () => encryptedToken(seconds() + 600),
   };
@@ -79,7 +83,9 @@ describe('a plain session token', () => {
 
   it('is good within the leeway of clocks on both sides', async () => {
     for (const expires of [seconds() - 55, seconds() + 7255]) {
-      await everyCall(session(owner, enclave.sequencer, expires), (answer) => assert.equal(answer.status, 200, answer.body));
+      await everyCall(session(owner, enclave.sequencer, expires), (answer) =>
+        assert.equal(answer.status, 200, answer.body),
+      );
     }
   });
 
@@ -93,7 +99,10 @@ describe('a plain session token', () => {
   it('of one enclave opens no other', async () => {
     const other = await TestEnclave.found(node);
     const token = enclave.session(owner);
-    refused(await node.post('/', { type: 'Query', enclave: other.id, from: owner.id, session: token, filter: {} }), 'invalid_session');
+    refused(
+      await node.post('/', { type: 'Query', enclave: other.id, from: owner.id, session: token, filter: {} }),
+      'invalid_session',
+    );
   });
 });
 

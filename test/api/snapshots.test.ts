@@ -1,8 +1,10 @@
 import assert from 'node:assert/strict';
+import { createHash } from 'node:crypto';
 import { cpSync, mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, describe, it } from 'node:test';
+import { decodeFirst, encode } from 'cborg';
 import { answered, manifest, member, owner, refused, TestEnclave } from './enclave.ts';
 import { TestNode } from './node.ts';
 import { json } from './people.ts';
@@ -16,7 +18,9 @@ const secret = 'the content that was deleted';
 before(async () => {
   [home, away] = await Promise.all([TestNode.start(), TestNode.start()]);
   const content = manifest();
-  const { sequencer } = JSON.parse((await home.post('/', { type: 'Sequencer', from: owner.id, content })).body) as { sequencer: string };
+  const { sequencer } = JSON.parse((await home.post('/', { type: 'Sequencer', from: owner.id, content })).body) as {
+    sequencer: string;
+  };
   enclave = await TestEnclave.found(home, { ...content, sequencer });
   for (let n = 0; n < 10; n++) await enclave.commit(n % 2 ? owner : member, n % 2 ? 'note' : 'chat', { n });
   const gone = await enclave.commit(owner, 'note', secret);
@@ -30,8 +34,10 @@ after(async () => {
   await away[Symbol.asyncDispose]();
 });
 
-const restore = (node: TestNode, id: string, body: Uint8Array, headers: Record<string, string> = {}) => node.post(`/enclaves/${id}/restore`, body, headers);
-const ok = (id: string, head: number, bundles: number): string => `{"ok":true,"enclave":"${id}","head":${head},"bundles":${bundles}}`;
+const restore = (node: TestNode, id: string, body: Uint8Array, headers: Record<string, string> = {}) =>
+  node.post(`/enclaves/${id}/restore`, body, headers);
+const ok = (id: string, head: number, bundles: number): string =>
+  `{"ok":true,"enclave":"${id}","head":${head},"bundles":${bundles}}`;
 
 describe('snapshot', () => {
   it('is the same by both paths, and a CBOR sequence', async () => {
@@ -60,7 +66,10 @@ describe('restore', () => {
     const there = new TestEnclave(away, enclave.manifest, enclave.sequencer);
     assert.equal((await there.pull(owner)).body, (await enclave.pull(owner)).body);
     assert.equal((await away.get(`/${enclave.id}/sth`)).body, (await home.get(`/${enclave.id}/sth`)).body);
-    assert.equal((await there.call('/bundle', owner, { seq: 3 })).body, (await enclave.call('/bundle', owner, { seq: 3 })).body);
+    assert.equal(
+      (await there.call('/bundle', owner, { seq: 3 })).body,
+      (await enclave.call('/bundle', owner, { seq: 3 })).body,
+    );
     refused(await there.send(owner, 'note', 'no'), 'enclave_read_only');
     refused(await restore(away, enclave.id, file), 'enclave_exists');
   });
@@ -80,7 +89,11 @@ describe('restore', () => {
     await unnamed.commit(owner, 'note', 1);
     const body = (await home.get(`/enclaves/${unnamed.id}/snapshot`)).bytes;
     refused(await restore(away, unnamed.id, body), 'invalid_snapshot', '"seq":0');
-    refused(await restore(away, unnamed.id, body, { 'x-enc-sequencer': 'ab'.repeat(32) }), 'invalid_snapshot', '"seq":0');
+    refused(
+      await restore(away, unnamed.id, body, { 'x-enc-sequencer': 'ab'.repeat(32) }),
+      'invalid_snapshot',
+      '"seq":0',
+    );
     refused(await away.post('/', { type: 'Info', enclave: unnamed.id }), 'enclave_not_found');
     answered(await restore(away, unnamed.id, body, { 'x-enc-sequencer': unnamed.sequencer }), ok(unnamed.id, 1, 0));
   });
@@ -98,7 +111,15 @@ describe('restore', () => {
       return copy;
     };
     const places = Array.from({ length: 12 }, (_, i) => Math.floor((file.length * (i + 0.5)) / 12));
-    const broken = [Buffer.alloc(0), Buffer.from('{}'), file.subarray(0, 100), file.subarray(0, -1), Buffer.concat([file, Buffer.of(0)]), Buffer.concat([file, file]), ...places.map(flip)];
+    const broken = [
+      Buffer.alloc(0),
+      Buffer.from('{}'),
+      file.subarray(0, 100),
+      file.subarray(0, -1),
+      Buffer.concat([file, Buffer.of(0)]),
+      Buffer.concat([file, file]),
+      ...places.map(flip),
+    ];
     for (const body of broken) {
       const answer = await restore(third, enclave.id, body);
       const { error, seq } = JSON.parse(answer.body) as { error: string; seq: number };
@@ -108,6 +129,43 @@ describe('restore', () => {
     }
     refused(await third.post('/', { type: 'Info', enclave: enclave.id }), 'enclave_not_found');
     assert.equal((await restore(third, enclave.id, file)).status, 200, 'the intact file still comes in');
+  });
+
+  it('refuses a whole file whose closing has another time, or whose header promises more than it holds', async () => {
+    await using third = await TestNode.start();
+    const items: unknown[] = [];
+    for (let rest: Uint8Array = file; rest.length > 0; ) {
+      const [value, left] = decodeFirst(rest, { useMaps: true });
+      items.push(value);
+      rest = left;
+    }
+    const rewritten = (change: (list: unknown[]) => void): Buffer => {
+      const list = structuredClone(items);
+      change(list);
+      const parts = list.slice(0, -1).map((item) => Buffer.from(encode(item)));
+      const end = [
+        ...(list.at(-1) as unknown[]).slice(0, 2),
+        createHash('sha256').update(Buffer.concat(parts)).digest(),
+      ];
+      return Buffer.concat([...parts, encode(end)]);
+    };
+    const late = rewritten((list) => {
+      const closing = list.findLast((item) => Array.isArray(item) && item[0] === 1) as number[];
+      closing[4] = (closing[4] as number) + 1;
+    });
+    const short = rewritten((list) => list.splice(-2, 1));
+    for (const body of [late, short]) assert.equal((await restore(third, enclave.id, body)).status, 400);
+    assert.equal(
+      (
+        await restore(
+          third,
+          enclave.id,
+          rewritten(() => {}),
+        )
+      ).status,
+      200,
+      'the same file, taken apart and put together',
+    );
   });
 
   it('refuses a path that is no id', async () => refused(await restore(away, 'zz', file), 'invalid_route'));

@@ -1,7 +1,7 @@
 import type { Inspector } from '../../kernel/kernel.ts';
+import { canon } from '../parity/pair.ts';
 import { Random } from '../parity/random.ts';
 import { reference, wasm } from '../parity/runtimes.ts';
-import { canon } from '../parity/pair.ts';
 import { type Input, input } from './inputs.ts';
 import { LIMITS, Scene } from './scene.ts';
 import { Answers, Crash, type FuzzTarget, type Runner } from './target.ts';
@@ -51,10 +51,16 @@ export const body: FuzzTarget = {
   },
 };
 
-function compareInspection(a: Inspector, b: Inspector, { body: bytes, mode }: Input, enclave: Uint8Array | undefined): void {
+function compareInspection(
+  a: Inspector,
+  b: Inspector,
+  { body: bytes, mode }: Input,
+  enclave: Uint8Array | undefined,
+): void {
   const [one, two] = [a, b].map((inspector) => {
     const { kind, code, count, bytes: out } = inspector.inspect(bytes, mode, enclave);
     return canon({ kind, code, count, bytes: out });
   });
-  if (one !== two) throw new Crash(`inspect ${mode} differs: wasm ${one?.slice(0, 400)}, reference ${two?.slice(0, 400)}`, bytes);
+  if (one !== two)
+    throw new Crash(`inspect ${mode} differs: wasm ${one?.slice(0, 400)}, reference ${two?.slice(0, 400)}`, bytes);
 }

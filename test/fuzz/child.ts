@@ -5,7 +5,9 @@ import { fileURLToPath } from 'node:url';
 const MAIN = fileURLToPath(new URL('../../shard/main.ts', import.meta.url));
 
 /** How a start went: the node serves, or it ended with a code or a signal, and what it said. */
-export type Started = { readonly kind: 'serves'; readonly node: ChildNode } | { readonly kind: 'ended'; readonly code: number | null; readonly signal: string | null; readonly said: string };
+export type Started =
+  | { readonly kind: 'serves'; readonly node: ChildNode }
+  | { readonly kind: 'ended'; readonly code: number | null; readonly signal: string | null; readonly said: string };
 
 /** A node in its own process, so that whatever happens to it is seen from outside. */
 export class ChildNode {
@@ -24,7 +26,20 @@ export class ChildNode {
   }
 
   static start(data: string, flags: readonly string[] = [], deadlineMs = 30_000): Promise<Started> {
-    const args = [MAIN, '--data', data, '--port', '0', '--ops-port', 'off', '--log-level', 'error', '--crypto-workers', '1', ...flags];
+    const args = [
+      MAIN,
+      '--data',
+      data,
+      '--port',
+      '0',
+      '--ops-port',
+      'off',
+      '--log-level',
+      'error',
+      '--crypto-workers',
+      '1',
+      ...flags,
+    ];
     const child = spawn(process.execPath, args, { stdio: ['ignore', 'pipe', 'pipe'] });
     let said = '';
     return new Promise((resolve, reject) => {
@@ -71,7 +86,8 @@ export class ChildNode {
 
   /** SIGTERM, and SIGKILL if it does not go. Resolves with the exit code. */
   stop(): Promise<number | null> {
-    if (this.#process.exitCode !== null || this.#process.signalCode !== null) return Promise.resolve(this.#process.exitCode);
+    if (this.#process.exitCode !== null || this.#process.signalCode !== null)
+      return Promise.resolve(this.#process.exitCode);
     return new Promise((resolve) => {
       const late = setTimeout(() => this.#process.kill('SIGKILL'), 15_000);
       this.#process.once('exit', (code) => {

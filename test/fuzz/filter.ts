@@ -39,8 +39,10 @@ export const filter: FuzzTarget = {
         const { type, enclave, from, session, ...rest } = body;
         const text = mutateJson(rest as Plain, random).slice(1, -1);
         const parts = [
-          ...(type === undefined ? [] : [`"type":${JSON.stringify(type)}`]), `"enclave":${JSON.stringify(enclave)}`,
-          ...(from === undefined ? [] : [`"from":${JSON.stringify(from)}`, `"session":${JSON.stringify(session)}`]), ...(text ? [text] : []),
+          ...(type === undefined ? [] : [`"type":${JSON.stringify(type)}`]),
+          `"enclave":${JSON.stringify(enclave)}`,
+          ...(from === undefined ? [] : [`"from":${JSON.stringify(from)}`, `"session":${JSON.stringify(session)}`]),
+          ...(text ? [text] : []),
         ];
         const bytes = new Uint8Array(Buffer.from(`{${parts.join(',')}}`));
         scene.feed(random.chance(0.1) ? mutateBytes(bytes, random) : bytes, mode);

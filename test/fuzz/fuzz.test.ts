@@ -6,7 +6,15 @@ import { TARGETS } from './targets.ts';
 
 const SEED = 7;
 /** Runs of each target that fit a test; `npm run fuzz` makes more. */
-const RUNS: Readonly<Record<string, number>> = { body: 4000, http: 300, session: 300, filter: 300, manifest: 200, snapshot: 25, log: 2 };
+const RUNS: Readonly<Record<string, number>> = {
+  body: 4000,
+  http: 300,
+  session: 300,
+  filter: 300,
+  manifest: 200,
+  snapshot: 25,
+  log: 2,
+};
 
 describe(`short runs of every target, seed ${SEED}`, () => {
   for (const [name, target] of Object.entries(TARGETS)) {
@@ -26,7 +34,8 @@ describe(`short runs of every target, seed ${SEED}`, () => {
 function faulty(fault: (run: number) => void, memory = (_run: number) => 0): FuzzTarget {
   let last = 0;
   return {
-    help: '', stride: 10,
+    help: '',
+    stride: 10,
     open: async () => ({
       answers: new Answers(),
       run: (run) => {
@@ -45,21 +54,39 @@ describe('the harness itself', () => {
       if (run % 3 === 2) throw new Crash('boom', Uint8Array.of(run));
     });
     const result = await fuzz(target, { runs: 100, seed: 1, maxCrashes: 5 });
-    assert.deepEqual(result.crashes.map(({ run }) => run), [2, 5, 8, 11, 14]);
+    assert.deepEqual(
+      result.crashes.map(({ run }) => run),
+      [2, 5, 8, 11, 14],
+    );
     assert.equal(result.crashes[0]?.input, Buffer.of(2).toString('base64'));
   });
 
   it('notices memory that grows with the runs, and none that fills once', async () => {
     const MIB = 2 ** 20;
-    const growing = await fuzz(faulty(() => {}, (run) => run * MIB), { runs: 200, seed: 1, samples: 20 });
+    const growing = await fuzz(
+      faulty(
+        () => {},
+        (run) => run * MIB,
+      ),
+      { runs: 200, seed: 1, samples: 20 },
+    );
     assert.match(growing.growth ?? '', /target memory grew/);
-    const filling = await fuzz(faulty(() => {}, (run) => Math.min(run, 20) * MIB), { runs: 200, seed: 1, samples: 20 });
+    const filling = await fuzz(
+      faulty(
+        () => {},
+        (run) => Math.min(run, 20) * MIB,
+      ),
+      { runs: 200, seed: 1, samples: 20 },
+    );
     assert.equal(filling.growth, null);
   });
 
   it('replays a run together with what it depends on', async () => {
     const seen: number[] = [];
-    await fuzz(faulty((run) => void seen.push(run)), { runs: 1000, seed: 1, replay: 24 });
+    await fuzz(
+      faulty((run) => void seen.push(run)),
+      { runs: 1000, seed: 1, replay: 24 },
+    );
     assert.deepEqual(seen, [20, 21, 22, 23, 24]);
   });
 

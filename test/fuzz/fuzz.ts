@@ -54,5 +54,12 @@ export async function fuzz(target: FuzzTarget, options: FuzzOptions): Promise<Fu
     await runner.close();
   }
   const seconds = (performance.now() - begun) / 1000;
-  return { runs: run - first, seconds, crashes, answers: Object.fromEntries(runner.answers), growth: watch.growth(), memory: watch.describe() };
+  return {
+    runs: run - first,
+    seconds,
+    crashes,
+    answers: Object.fromEntries(runner.answers),
+    growth: watch.growth(),
+    memory: watch.describe(),
+  };
 }

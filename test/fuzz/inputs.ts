@@ -1,5 +1,5 @@
-import type { InspectMode } from '../../kernel/kernel.ts';
 import { body as soup } from '../../kernel/inspect-bodies.ts';
+import type { InspectMode } from '../../kernel/kernel.ts';
 import { commitHash, contentHash } from '../../protocol/hash.ts';
 import { parseJson } from '../../protocol/json.ts';
 import { commitOf, type Draft, nearMiss, type Plain, spell } from '../parity/commits.ts';
@@ -36,35 +36,87 @@ export function draft(scene: Scene): Draft {
   const key = (): string => random.pick(SLOT_KEYS).replace('*', random.pick(['', 'a', 'name']));
   const access = (type: string): Plain => {
     switch (type) {
-      case 'Move': return { target: target(), from: random.pick(states), to: random.pick(states) };
-      case 'Gate': return { alias: random.pick(['door', 'Gate.2', 'talk']), open: random.chance(0.5) };
-      default: return { target: target(), trait: trait() };
+      case 'Move':
+        return { target: target(), from: random.pick(states), to: random.pick(states) };
+      case 'Gate':
+        return { alias: random.pick(['door', 'Gate.2', 'talk']), open: random.chance(0.5) };
+      default:
+        return { target: target(), trait: trait() };
     }
   };
   const type = random.weighted({
-    custom: 8, Move: 3, Grant: 2, Revoke: 2, Transfer: 1, Gate: 1, AC_Bundle: 2, Shared: 2, Own: 2, Update: 3, Delete: 1.5,
-    Pause: 0.2, Resume: scene.kernel.status === 'paused' ? 6 : 0.2, Terminate: 0.02, Migrate: 0.05, Manifest: 0.2, Lanes: 0.1,
+    custom: 8,
+    Move: 3,
+    Grant: 2,
+    Revoke: 2,
+    Transfer: 1,
+    Gate: 1,
+    AC_Bundle: 2,
+    Shared: 2,
+    Own: 2,
+    Update: 3,
+    Delete: 1.5,
+    Pause: 0.2,
+    Resume: scene.kernel.status === 'paused' ? 6 : 0.2,
+    Terminate: 0.02,
+    Migrate: 0.05,
+    Manifest: 0.2,
+    Lanes: 0.1,
   });
   const content = (): Plain => {
     switch (type) {
-      case 'Move': case 'Grant': case 'Revoke': case 'Transfer': case 'Gate': return access(type);
+      case 'Move':
+      case 'Grant':
+      case 'Revoke':
+      case 'Transfer':
+      case 'Gate':
+        return access(type);
       case 'AC_Bundle':
-        return { ops: Array.from({ length: random.pick([1, 2, 3, 64]) }, () => {
-          const op = random.pick(['Move', 'Grant', 'Revoke', 'Transfer', 'Gate']);
-          return { type: op, content: access(op) };
-        }) };
-      case 'Shared': case 'Own': return random.chance(0.3) ? { key: key(), delete: true } : { key: key(), value: random.u32() };
-      case 'Update': return { target: event(), content: { text: `v${random.u32()}` } };
-      case 'Delete': return { target: event() };
-      case 'Pause': case 'Resume': case 'Terminate': return {};
-      case 'Migrate': return { new_sequencer: random.pick(PEOPLE).hex, prev_seq: scene.kernel.head().seq, ct_root: hex(scene.kernel.head().ctRoot) };
-      case 'Manifest': return manifest as Plain;
-      default: return { text: 'x'.repeat(random.int(200)), n: random.u32(), list: [null, true, { a: -1 }] };
+        return {
+          ops: Array.from({ length: random.pick([1, 2, 3, 64]) }, () => {
+            const op = random.pick(['Move', 'Grant', 'Revoke', 'Transfer', 'Gate']);
+            return { type: op, content: access(op) };
+          }),
+        };
+      case 'Shared':
+      case 'Own':
+        return random.chance(0.3) ? { key: key(), delete: true } : { key: key(), value: random.u32() };
+      case 'Update':
+        return { target: event(), content: { text: `v${random.u32()}` } };
+      case 'Delete':
+        return { target: event() };
+      case 'Pause':
+      case 'Resume':
+      case 'Terminate':
+        return {};
+      case 'Migrate':
+        return {
+          new_sequencer: random.pick(PEOPLE).hex,
+          prev_seq: scene.kernel.head().seq,
+          ct_root: hex(scene.kernel.head().ctRoot),
+        };
+      case 'Manifest':
+        return manifest as Plain;
+      default:
+        return { text: 'x'.repeat(random.int(200)), n: random.u32(), list: [null, true, { a: -1 }] };
     }
   };
   return {
-    enclave: scene.enclave, from, type: type === 'custom' ? random.pick(CUSTOMS) : type, content: content(), exp: scene.now + 1 + random.int(500_000),
-    ...(random.chance(0.2) && { tags: random.pick([[], [['t', 'a']], [['topic', 'b'], ['e', 'c', 'd']]]) }),
+    enclave: scene.enclave,
+    from,
+    type: type === 'custom' ? random.pick(CUSTOMS) : type,
+    content: content(),
+    exp: scene.now + 1 + random.int(500_000),
+    ...(random.chance(0.2) && {
+      tags: random.pick([
+        [],
+        [['t', 'a']],
+        [
+          ['topic', 'b'],
+          ['e', 'c', 'd'],
+        ],
+      ]),
+    }),
     ...(random.chance(0.15) && { alg: random.pick(['schnorr', 'ecdsa'] as const) }),
   };
 }
@@ -75,10 +127,23 @@ function resigned(d: Draft, random: Random): string {
   const parsed = parseJson(encode(text));
   const exp = random.chance(0.9) ? d.exp : random.pick([0, 1, 2 ** 53 - 1, d.exp + 700_000]);
   const tags = d.tags ?? [];
-  const hash = commitHash({ enclave: d.enclave, from: d.from.pub, type: d.type, contentHash: contentHash(parsed?.value ?? null), exp, tags });
+  const hash = commitHash({
+    enclave: d.enclave,
+    from: d.from.pub,
+    type: d.type,
+    contentHash: contentHash(parsed?.value ?? null),
+    exp,
+    tags,
+  });
   const parts = [
-    `"hash":"${hex(hash)}"`, `"enclave":"${hex(d.enclave)}"`, `"from":"${d.from.hex}"`, `"type":${JSON.stringify(d.type)}`, `"content":${text}`,
-    `"exp":${exp}`, ...(d.tags ? [`"tags":${JSON.stringify(d.tags)}`] : []), ...(d.alg ? [`"alg":"${d.alg}"`] : []),
+    `"hash":"${hex(hash)}"`,
+    `"enclave":"${hex(d.enclave)}"`,
+    `"from":"${d.from.hex}"`,
+    `"type":${JSON.stringify(d.type)}`,
+    `"content":${text}`,
+    `"exp":${exp}`,
+    ...(d.tags ? [`"tags":${JSON.stringify(d.tags)}`] : []),
+    ...(d.alg ? [`"alg":"${d.alg}"`] : []),
     `"sig":"${parsed ? hex(sign(d.from, hash, d.alg)) : UNSIGNED}"`,
   ];
   return `{${(random.chance(0.1) ? random.shuffled(parts) : parts).join(',')}}`;
@@ -93,8 +158,19 @@ export function readRequest(scene: Scene): { body: Fields; mode: InspectMode } {
     return [{ key, owner: name === 'Own' ? hex(eventFields(record).from) : '' }];
   });
   return request({
-    random, enclave: scene.enclaveHex, sequencer: scene.sequencer.pub, people: PEOPLE, ids: some.map(({ id }) => id), strangers: ['ab'.repeat(32)],
-    types: CUSTOMS, head: store.events.length - 1, bundles: store.closings.length, now: scene.now, times: [], slots, aliases: ['door', 'talk'],
+    random,
+    enclave: scene.enclaveHex,
+    sequencer: scene.sequencer.pub,
+    people: PEOPLE,
+    ids: some.map(({ id }) => id),
+    strangers: ['ab'.repeat(32)],
+    types: CUSTOMS,
+    head: store.events.length - 1,
+    bundles: store.closings.length,
+    now: scene.now,
+    times: [],
+    slots,
+    aliases: ['door', 'talk'],
   });
 }
 
@@ -108,23 +184,31 @@ export function input(scene: Scene): Input {
   const commit = (): string => {
     const d = draft(scene);
     switch (random.weighted({ valid: 20, resigned: 45, envelope: 25, near: 10 })) {
-      case 'valid': return spell(commitOf(d), random.chance(0.3) ? random : null);
-      case 'resigned': return resigned(d, random);
-      case 'envelope': return mutateJson(commitOf(d), random);
-      default: return plain(nearMiss(commitOf(d), d, other(random), random));
+      case 'valid':
+        return spell(commitOf(d), random.chance(0.3) ? random : null);
+      case 'resigned':
+        return resigned(d, random);
+      case 'envelope':
+        return mutateJson(commitOf(d), random);
+      default:
+        return plain(nearMiss(commitOf(d), d, other(random), random));
     }
   };
   const one = (): Uint8Array => {
     switch (random.weighted({ commit: 60, request: 22, array: 5, soup: 6, retry: 3 })) {
-      case 'commit': return encode(commit());
+      case 'commit':
+        return encode(commit());
       case 'request': {
         const made = readRequest(scene);
         mode = made.mode;
         return encode(random.chance(0.5) ? plain(made.body) : mutateJson(made.body as Plain, random));
       }
-      case 'array': return encode(`[${Array.from({ length: random.pick([0, 1, 2, 3, 8]) }, commit).join(',')}]`);
-      case 'soup': return soup((n) => random.int(n), scene.enclaveHex);
-      default: return scene.accepted.length ? random.pick(scene.accepted) : encode(commit());
+      case 'array':
+        return encode(`[${Array.from({ length: random.pick([0, 1, 2, 3, 8]) }, commit).join(',')}]`);
+      case 'soup':
+        return soup((n) => random.int(n), scene.enclaveHex);
+      default:
+        return scene.accepted.length ? random.pick(scene.accepted) : encode(commit());
     }
   };
   let body = one();

@@ -24,14 +24,18 @@ async function original(): Promise<Original> {
   const data = mkdtempSync(join(tmpdir(), 'enc-fuzz-'));
   await using node = await TestNode.start({ data });
   const enclave = await TestEnclave.found(node);
-  for (let n = 0; n < 12; n++) await enclave.commit(n % 2 ? owner : member, n % 2 ? 'note' : 'chat', { n, text: 'x'.repeat(n * 40) });
+  for (let n = 0; n < 12; n++)
+    await enclave.commit(n % 2 ? owner : member, n % 2 ? 'note' : 'chat', { n, text: 'x'.repeat(n * 40) });
   const gone = await enclave.commit(owner, 'note', 'gone');
   await enclave.commit(owner, 'Delete', { target: gone.id });
   return { data, id: enclave.id, sequencer: enclave.sequencer, events: (await enclave.pull(owner)).body, head: 14 };
 }
 
 function files(folder: string): string[] {
-  return readdirSync(folder, { recursive: true, withFileTypes: true }).filter((entry) => entry.isFile()).map((entry) => join(entry.parentPath, entry.name)).toSorted();
+  return readdirSync(folder, { recursive: true, withFileTypes: true })
+    .filter((entry) => entry.isFile())
+    .map((entry) => join(entry.parentPath, entry.name))
+    .toSorted();
 }
 
 /** Changes one file of the log: bits, bytes, pages, length. Returns what it did. */
@@ -47,7 +51,11 @@ function damage(folder: string, random: Random): string {
   if (what === 'bytes') bytes.set(random.bytes(Math.min(16, bytes.length - at)), at);
   if (what === 'zero') bytes.fill(0, at, at + 512);
   if (what === 'gone') rmSync(file);
-  else writeFileSync(file, what === 'cut' ? bytes.subarray(0, at) : what === 'longer' ? Buffer.concat([bytes, random.bytes(100)]) : bytes);
+  else
+    writeFileSync(
+      file,
+      what === 'cut' ? bytes.subarray(0, at) : what === 'longer' ? Buffer.concat([bytes, random.bytes(100)]) : bytes,
+    );
   return `${what} at ${at} of ${relative(folder, file)}`;
 }
 
@@ -83,18 +91,28 @@ export const log: FuzzTarget = {
 async function open(data: string, { id, sequencer, events, head }: Original): Promise<string> {
   const started = await ChildNode.start(data);
   if (started.kind === 'ended') {
-    if (started.signal && !MEMORY_SIGNALS.has(started.signal)) throw new Error(`died of ${started.signal}: ${started.said}`);
+    if (started.signal && !MEMORY_SIGNALS.has(started.signal))
+      throw new Error(`died of ${started.signal}: ${started.said}`);
     return started.signal ? 'died of memory' : `refused to start (${started.code})`;
   }
   const { node } = started;
   try {
-    const ask = (body: string) => fetch(`${node.url}/`, { method: 'POST', body, signal: AbortSignal.timeout(10_000) }).then((answer) => answer.text());
+    const ask = (body: string) =>
+      fetch(`${node.url}/`, { method: 'POST', body, signal: AbortSignal.timeout(10_000) }).then((answer) =>
+        answer.text(),
+      );
     const token = session(owner, sequencer, Math.floor(Date.now() / 1000) + 600);
     const pulled = await ask(JSON.stringify({ type: 'Pull', enclave: id, from: owner.id, session: token }));
     const told = verdict(pulled, events);
-    const answer = JSON.parse(await ask(json(sign(owner, id, 'note', 'next', { exp: Date.now() + 60_000 })))) as { type: string; seq?: number; error?: string };
-    if (answer.type === 'Receipt' && answer.seq !== head + 1) throw new Error(`a fork: the next commit got seq ${answer.seq} instead of ${head + 1}`);
-    if (answer.type !== 'Receipt' && !isErrorCode(answer.error ?? '')) throw new Error(`a commit was answered ${JSON.stringify(answer)}`);
+    const answer = JSON.parse(await ask(json(sign(owner, id, 'note', 'next', { exp: Date.now() + 60_000 })))) as {
+      type: string;
+      seq?: number;
+      error?: string;
+    };
+    if (answer.type === 'Receipt' && answer.seq !== head + 1)
+      throw new Error(`a fork: the next commit got seq ${answer.seq} instead of ${head + 1}`);
+    if (answer.type !== 'Receipt' && !isErrorCode(answer.error ?? ''))
+      throw new Error(`a commit was answered ${JSON.stringify(answer)}`);
     return `${told}, then ${answer.error ?? 'accepted'}`;
   } catch (error) {
     if (node.ended && /SIG(SEGV|BUS)/.test(node.ended)) return 'died of memory';

@@ -20,20 +20,26 @@ const { values } = parseArgs({
 if (values.help) {
   console.log('npm run fuzz -- [--target body] [--runs 10000] [--seed 1] [--replay RUN] [--json FILE]\n\nTargets:');
   for (const [name, { help }] of Object.entries(TARGETS)) console.log(`  ${name.padEnd(9)} ${help}`);
-  console.log('\nA crash is printed with its run and its input in base64; --replay RUN with the same seed makes it again.');
+  console.log(
+    '\nA crash is printed with its run and its input in base64; --replay RUN with the same seed makes it again.',
+  );
   process.exit(0);
 }
 const target = Object.hasOwn(TARGETS, values.target) ? TARGETS[values.target] : undefined;
 const [runs, seed] = [Number(values.runs), Number(values.seed)];
 const replay = values.replay === undefined ? undefined : Number(values.replay);
 if (!target || ![runs, seed, replay ?? 0].every((n) => Number.isSafeInteger(n) && n >= 0) || runs === 0) {
-  console.error(`--target takes ${Object.keys(TARGETS).join(', ')}; --runs, --seed and --replay take integers. See --help.`);
+  console.error(
+    `--target takes ${Object.keys(TARGETS).join(', ')}; --runs, --seed and --replay take integers. See --help.`,
+  );
   process.exit(2);
 }
 
 const terminal = process.stderr.isTTY;
 const result = await fuzz(target, {
-  runs, seed, ...(replay === undefined ? {} : { replay }),
+  runs,
+  seed,
+  ...(replay === undefined ? {} : { replay }),
   ...(terminal && { progress: (made: number) => process.stderr.write(`\r${made} runs`) }),
 });
 if (terminal) process.stderr.write('\r\u001b[K');

@@ -1,6 +1,6 @@
 import type { Kernel } from '../../kernel/kernel.ts';
-import { contentHash, enclaveId, commitHash } from '../../protocol/hash.ts';
 import { errorOf } from '../../protocol/errors.ts';
+import { commitHash, contentHash, enclaveId } from '../../protocol/hash.ts';
 import { parseJson } from '../../protocol/json.ts';
 import type { Plain } from '../parity/commits.ts';
 import { mutateJson } from '../parity/hostile.ts';
@@ -39,10 +39,19 @@ export const manifest: FuzzTarget = {
         const content = parseJson(new Uint8Array(Buffer.from(text)))?.value ?? null;
         const enclave = enclaveId(from.pub, contentHash(content), []);
         const exp = NOW + 1000;
-        const hash = commitHash({ enclave, from: from.pub, type: 'Manifest', contentHash: contentHash(content), exp, tags: [] });
-        const body = new Uint8Array(Buffer.from(
-          `{"hash":"${hex(hash)}","enclave":"${hex(enclave)}","from":"${from.hex}","type":"Manifest","content":${text},"exp":${exp},"sig":"${hex(sign(from, hash))}"}`,
-        ));
+        const hash = commitHash({
+          enclave,
+          from: from.pub,
+          type: 'Manifest',
+          contentHash: contentHash(content),
+          exp,
+          tags: [],
+        });
+        const body = new Uint8Array(
+          Buffer.from(
+            `{"hash":"${hex(hash)}","enclave":"${hex(enclave)}","from":"${from.hex}","type":"Manifest","content":${text},"exp":${exp},"sig":"${hex(sign(from, hash))}"}`,
+          ),
+        );
         try {
           const { kind, code, bytes } = inspector.inspect(body, 'post');
           if (kind === 'error') return answers.note(errorOf(code).code);
@@ -54,7 +63,8 @@ export const manifest: FuzzTarget = {
             kernel.begin(NOW);
             const verdict = kernel.stage(ic, 0);
             const state = hex(kernel.stateHash());
-            if (verdict !== 0 && state !== empty) throw new Error(`a refused Manifest changed the state of ${kernel.name}`);
+            if (verdict !== 0 && state !== empty)
+              throw new Error(`a refused Manifest changed the state of ${kernel.name}`);
             return `${verdict} ${verdict === 0 ? state : kernel.detail} ${kernel.leaves}`;
           });
           if (told[0] !== told[1]) throw new Error(`wasm says ${told[0]}, reference says ${told[1]}`);

@@ -1,6 +1,22 @@
 import {
-  ACCEPTED, DUPLICATE, IC_ALG, IC_ECDSA, IC_HASH_OK, type Inspection, type InspectMode, type Inspector, type Kernel, REQUEST_CONSISTENCY,
-  REQUEST_PULL, REQUEST_QUERY, REQUEST_SEQUENCER, REQUEST_STH, STAGE_ADMIN, STAGE_FORGED, STAGE_FULL, STAGE_VERIFIED,
+  ACCEPTED,
+  DUPLICATE,
+  IC_ALG,
+  IC_ECDSA,
+  IC_HASH_OK,
+  type Inspection,
+  type InspectMode,
+  type Inspector,
+  type Kernel,
+  REQUEST_CONSISTENCY,
+  REQUEST_PULL,
+  REQUEST_QUERY,
+  REQUEST_SEQUENCER,
+  REQUEST_STH,
+  STAGE_ADMIN,
+  STAGE_FORGED,
+  STAGE_FULL,
+  STAGE_VERIFIED,
 } from '../../kernel/kernel.ts';
 import { errorOf } from '../../protocol/errors.ts';
 import { openSecp256k1 } from '../../shard/crypto/open.ts';
@@ -65,7 +81,13 @@ export class Scene {
       return { name: runtime.name, inspector: inspectors[i] as Inspector, store, kernel };
     });
     this.#hash = this.kernel.stateHash().slice();
-    const founding: Draft = { enclave: this.enclave, from: creator, type: 'Manifest', content: this.manifest as Plain, exp: this.now + 60_000 };
+    const founding: Draft = {
+      enclave: this.enclave,
+      from: creator,
+      type: 'Manifest',
+      content: this.manifest as Plain,
+      exp: this.now + 60_000,
+    };
     this.feed(new Uint8Array(Buffer.from(JSON.stringify(commitOf(founding)))), 'post');
     if (this.store.events.length !== 1) throw new Error('the enclave was not founded');
   }
@@ -213,7 +235,8 @@ export class Scene {
     v.setUint32(0, 160, true);
     bytes[6] = this.random.chance(0.3) ? REQUEST_STH : REQUEST_CONSISTENCY;
     bytes.set(this.enclave, 8);
-    const size = (): bigint => BigInt(this.random.pick([0, 1, this.kernel.head().bundles, this.random.int(40), 2 ** 53 - 1]));
+    const size = (): bigint =>
+      BigInt(this.random.pick([0, 1, this.kernel.head().bundles, this.random.int(40), 2 ** 53 - 1]));
     v.setBigInt64(144, size(), true);
     v.setBigInt64(152, size(), true);
     this.readOne(bytes);
@@ -240,7 +263,9 @@ export class Scene {
     if (second) {
       const other = call(second);
       if (canon(answer) !== canon(other)) {
-        throw new Error(`${what} differs: ${first.name} ${canon(answer).slice(0, 500)}, ${second.name} ${canon(other).slice(0, 500)}`);
+        throw new Error(
+          `${what} differs: ${first.name} ${canon(answer).slice(0, 500)}, ${second.name} ${canon(other).slice(0, 500)}`,
+        );
       }
     }
     return answer;

@@ -43,7 +43,9 @@ export const session: FuzzTarget = {
             token = hex(sessionToken(who, random.pick(PEOPLE).pub, seconds + 60));
             break;
           case 4:
-            token = hex(sessionToken(who, sequencer.pub, random.pick([0, 1, seconds - 61, seconds + 7261, 2 ** 32 - 1, 2 ** 31])));
+            token = hex(
+              sessionToken(who, sequencer.pub, random.pick([0, 1, seconds - 61, seconds + 7261, 2 ** 32 - 1, 2 ** 31])),
+            );
             break;
           case 5:
             token = good.slice(0, 128) + random.u32().toString(16).padStart(8, '0');

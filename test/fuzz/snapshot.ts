@@ -11,14 +11,26 @@ import { Answers, Crash, type FuzzTarget, type Runner } from './target.ts';
 async function original(): Promise<{ id: string; sequencer: string; file: Buffer; enclave: TestEnclave; tip: string }> {
   await using node = await TestNode.start();
   const enclave = await TestEnclave.found(node);
-  for (let n = 0; n < 8; n++) await enclave.commit(n % 2 ? owner : member, n % 2 ? 'note' : 'chat', { n }, n % 3 ? {} : { tags: [['t', 'x']], alg: 'ecdsa' });
+  for (let n = 0; n < 8; n++)
+    await enclave.commit(
+      n % 2 ? owner : member,
+      n % 2 ? 'note' : 'chat',
+      { n },
+      n % 3 ? {} : { tags: [['t', 'x']], alg: 'ecdsa' },
+    );
   const gone = await enclave.commit(owner, 'note', 'gone');
   await enclave.commit(owner, 'Update', { target: gone.id, content: 'gone' });
   await enclave.commit(owner, 'Delete', { target: gone.id });
   await enclave.commit(owner, 'Shared', { key: 'topic', value: 1 });
   const { bytes } = await node.get(`/enclaves/${enclave.id}/snapshot`);
   const { body } = await node.get(`/${enclave.id}/sth`);
-  return { id: enclave.id, sequencer: enclave.sequencer, file: bytes, enclave, tip: body + (await enclave.info())['head'] };
+  return {
+    id: enclave.id,
+    sequencer: enclave.sequencer,
+    file: bytes,
+    enclave,
+    tip: body + (await enclave.info())['head'],
+  };
 }
 
 const OPTIONS = { useMaps: true, strict: true } as const;
@@ -39,25 +51,37 @@ function restructured(file: Buffer, random: Random): Buffer {
   const at = random.int(list.length);
   const other = random.int(list.length);
   switch (random.weighted({ edit: 8, drop: 1, double: 1, swap: 1 })) {
-    case 'drop': list.splice(at, 1); break;
-    case 'double': list.splice(at, 0, list[at]); break;
-    case 'swap': [list[at], list[other]] = [list[other], list[at]]; break;
-    default: list[at] = edited(list[at], random);
+    case 'drop':
+      list.splice(at, 1);
+      break;
+    case 'double':
+      list.splice(at, 0, list[at]);
+      break;
+    case 'swap':
+      [list[at], list[other]] = [list[other], list[at]];
+      break;
+    default:
+      list[at] = edited(list[at], random);
   }
   const parts = list.map((item) => Buffer.from(encode(item)));
   const last = list.at(-1);
   if (random.chance(0.9) && Array.isArray(last) && last[0] === 2) {
-    const sum = createHash('sha256').update(Buffer.concat(parts.slice(0, -1))).digest();
+    const sum = createHash('sha256')
+      .update(Buffer.concat(parts.slice(0, -1)))
+      .digest();
     parts[parts.length - 1] = Buffer.from(encode([...last.slice(0, 2), sum]));
   }
   return Buffer.concat(parts);
 }
 
 function edited(value: unknown, random: Random): unknown {
-  if (random.chance(0.1)) return random.pick<unknown>([null, 0, -1, 2 ** 53 - 1, '', [], new Map(), new Uint8Array(32), true]);
+  if (random.chance(0.1))
+    return random.pick<unknown>([null, 0, -1, 2 ** 53 - 1, '', [], new Map(), new Uint8Array(32), true]);
   if (Array.isArray(value) && value.length > 0) {
     const at = random.int(value.length);
-    return random.chance(0.1) ? [...value, value[at]] : value.map((item, i) => (i === at ? edited(item, random) : item));
+    return random.chance(0.1)
+      ? [...value, value[at]]
+      : value.map((item, i) => (i === at ? edited(item, random) : item));
   }
   if (value instanceof Map && value.size > 0) {
     const key = random.pick([...value.keys()]);
@@ -68,7 +92,8 @@ function edited(value: unknown, random: Random): unknown {
   }
   if (value instanceof Uint8Array) return mutateBytes(value, random);
   if (typeof value === 'number') return value + random.pick([1, -1, 1000, 2 ** 40]);
-  if (typeof value === 'string') return Buffer.from(mutateBytes(new Uint8Array(Buffer.from(value)), random)).toString('utf8');
+  if (typeof value === 'string')
+    return Buffer.from(mutateBytes(new Uint8Array(Buffer.from(value)), random)).toString('utf8');
   return 0;
 }
 
@@ -92,7 +117,8 @@ export const snapshot: FuzzTarget = {
       }
       const { error, seq } = JSON.parse(answer.body) as { error: string; seq?: number };
       answers.note(error);
-      if (!isErrorCode(error) || errorOf(error).status !== answer.status || error !== 'invalid_snapshot') throw new Error(`answered ${answer.status} ${answer.body}`);
+      if (!isErrorCode(error) || errorOf(error).status !== answer.status || error !== 'invalid_snapshot')
+        throw new Error(`answered ${answer.status} ${answer.body}`);
       if (!Number.isSafeInteger(seq)) throw new Error('names no seq');
       const info = await node.post('/', { type: 'Info', enclave: id });
       if (info.status !== 404) throw new Error(`a refused file left ${info.body}`);
