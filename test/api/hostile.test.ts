@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { connect } from 'node:net';
 import { after, afterEach, before, describe, it } from 'node:test';
 import { type ErrorCode, errorBody, errorOf } from '../../protocol/errors.ts';
-import { member, owner, receipted, refused, TestEnclave } from './enclave.ts';
+import { member, receipted, refused, TestEnclave } from './enclave.ts';
 import { exchange, rawConnection } from './http.ts';
 import { TestNode } from './node.ts';
 import { json } from './people.ts';

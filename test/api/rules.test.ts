@@ -87,7 +87,7 @@ describe('§1, §3: the shape of a commit', () => {
     ['33 tags', (c) => (c['tags'] = Array(33).fill(['a'])), 'invalid_commit'],
     ['an empty tag', (c) => (c['tags'] = [[]]), 'invalid_commit'],
     ['a tag of 9', (c) => (c['tags'] = [Array(9).fill('a')]), 'invalid_commit'],
-    ['a tag string of 257 bytes', (c) => (c['tags'] = [['é'.repeat(128) + 'x']]), 'invalid_commit'],
+    ['a tag string of 257 bytes', (c) => (c['tags'] = [[`${'é'.repeat(128)}x`]]), 'invalid_commit'],
     ['a tag that is a number', (c) => (c['tags'] = [[1]]), 'invalid_commit'],
     ['other tags than were signed', (c) => (c['tags'] = [['a', 'c']]), 'invalid_hash'],
     ['no tags where some were signed', (c) => delete c['tags'], 'invalid_hash'],

@@ -1,14 +1,18 @@
 import { createHash } from 'node:crypto';
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { decodeFirst, encode } from 'cborg';
-import { errorOf, isErrorCode } from '../../protocol/errors.ts';
 import { member, owner, TestEnclave } from '../api/enclave.ts';
+import { exchange, type RawAnswer } from '../api/http.ts';
 import { TestNode } from '../api/node.ts';
 import { mutateBytes } from '../parity/hostile.ts';
 import { Random } from '../parity/random.ts';
+import { ChildNode } from './child.ts';
 import { Answers, Crash, type FuzzTarget, type Runner } from './target.ts';
 
 /** A good snapshot with something of everything, and what a node that restored it must answer. */
-async function original(): Promise<{ id: string; sequencer: string; file: Buffer; enclave: TestEnclave; tip: string }> {
+async function original(): Promise<{ id: string; sequencer: string; file: Buffer; tip: string }> {
   await using node = await TestNode.start();
   const enclave = await TestEnclave.found(node);
   for (let n = 0; n < 8; n++)
@@ -28,7 +32,6 @@ async function original(): Promise<{ id: string; sequencer: string; file: Buffer
     id: enclave.id,
     sequencer: enclave.sequencer,
     file: bytes,
-    enclave,
     tip: body + (await enclave.info())['head'],
   };
 }
@@ -97,30 +100,46 @@ function edited(value: unknown, random: Random): unknown {
   return 0;
 }
 
+/** A node of its own process with nothing on it. */
+async function fresh(data: string): Promise<ChildNode> {
+  rmSync(data, { recursive: true, force: true });
+  const started = await ChildNode.start(data);
+  if (started.kind !== 'serves') throw new Error(`the node did not start: ${started.said}`);
+  return started.node;
+}
+
 /** Mutated `.enc` files into a node's restore: refused, naming a seq, or exactly the enclave that was saved. */
 export const snapshot: FuzzTarget = {
   help: 'mutated .enc files into the restore of a node: refused, or restored to exactly the original',
   stride: 1,
   async open(seed: number): Promise<Runner> {
     const answers = new Answers();
-    const { id, sequencer, file, tip, enclave } = await original();
-    let node = await TestNode.start();
+    const { id, sequencer, file, tip } = await original();
+    const data = mkdtempSync(join(tmpdir(), 'enc-fuzz-'));
+    let node = await fresh(data);
+    const ask = (path: string, body?: Uint8Array | string) =>
+      exchange(node.url, {
+        path,
+        method: body === undefined ? 'GET' : 'POST',
+        headers: { 'x-enc-sequencer': sequencer },
+        ...(body === undefined ? {} : { body }),
+      });
+    const head = async (): Promise<RawAnswer> => ask('/', JSON.stringify({ type: 'Info', enclave: id }));
     const check = async (body: Buffer): Promise<void> => {
-      const answer = await node.post(`/enclaves/${id}/restore`, body, { 'x-enc-sequencer': sequencer });
+      const answer = await ask(`/enclaves/${id}/restore`, body);
       if (answer.status === 200) {
-        const there = new TestEnclave(node, enclave.manifest, sequencer);
-        const told = (await node.get(`/${id}/sth`)).body + (await there.info())['head'];
-        await node[Symbol.asyncDispose]();
-        node = await TestNode.start();
+        const told = (await ask(`/${id}/sth`)).body + (JSON.parse((await head()).body) as { head: number }).head;
+        await node.stop();
+        node = await fresh(data);
         if (told !== tip) throw new Error(`a changed file was restored to ${told}`);
         return answers.note('ok');
       }
       const { error, seq } = JSON.parse(answer.body) as { error: string; seq?: number };
       answers.note(error);
-      if (!isErrorCode(error) || errorOf(error).status !== answer.status || error !== 'invalid_snapshot')
+      if (error !== 'invalid_snapshot' || answer.status !== 400)
         throw new Error(`answered ${answer.status} ${answer.body}`);
       if (!Number.isSafeInteger(seq)) throw new Error('names no seq');
-      const info = await node.post('/', { type: 'Info', enclave: id });
+      const info = await head();
       if (info.status !== 404) throw new Error(`a refused file left ${info.body}`);
     };
     return {
@@ -136,8 +155,11 @@ export const snapshot: FuzzTarget = {
           throw new Crash('restore', body, error);
         }
       },
-      memory: () => process.memoryUsage().rss,
-      close: () => node[Symbol.asyncDispose](),
+      memory: () => node.memory,
+      close: async () => {
+        await node.stop();
+        rmSync(data, { recursive: true, force: true });
+      },
     };
   },
 };
