@@ -101,6 +101,7 @@ export async function startShard(
     folder: folders.log,
     checkpointKey: signer.checkpointKey(),
     onFatal: (reason) => hooks.onFatal(broken('log', folders.log, reason)),
+    onLost: () => hooks.onFatal(`another process has taken ${folders.log} over`),
     onFailure: (reason) => logger.error({ reason }, 'the log could not be written; nothing was acknowledged'),
   });
   const log = overrides.log?.(ownLog) ?? ownLog;

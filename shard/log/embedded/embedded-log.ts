@@ -20,6 +20,7 @@ import { CheckpointStore } from './checkpoint-store.ts';
 import { ContentReader } from './content-reader.ts';
 import { Eraser } from './eraser.ts';
 import { foldHead } from './fold-head.ts';
+import { watchOwner } from './folder-owner.ts';
 import { IndexReader } from './index-reader.ts';
 import { LogReader } from './log-reader.ts';
 import { RecordCache } from './record-cache.ts';
@@ -35,6 +36,8 @@ export interface EmbeddedLogOptions {
   readonly checkpointKey: Uint8Array;
   /** A sync has failed or the writer has died: nothing more is acknowledged until the log is opened again. */
   readonly onFatal?: (reason: string) => void;
+  /** Another process has opened the folder: nothing of this one lands any more, and what it remembers grows old. */
+  readonly onLost?: () => void;
   /** A group could not be written (disk full); its appends were 'unknown', later ones may go through. */
   readonly onFailure?: (reason: string) => void;
 }
@@ -49,6 +52,7 @@ export class EmbeddedLog implements EnclaveLog {
   readonly #index: IndexReader;
   readonly #checkpoints: CheckpointStore;
   readonly #eraser: Eraser;
+  readonly #watch: NodeJS.Timeout;
 
   constructor(options: EmbeddedLogOptions, queue: WriteQueue) {
     this.#queue = queue;
@@ -60,6 +64,7 @@ export class EmbeddedLog implements EnclaveLog {
     this.#checkpoints = new CheckpointStore(this.#store, options.checkpointKey);
     this.#eraser = new Eraser(this.#store, this.#index, this.#records, queue);
     this.#eraser.resume();
+    this.#watch = watchOwner(this.#store, () => options.onLost?.());
   }
 
   committed(): void {
@@ -84,9 +89,7 @@ export class EmbeddedLog implements EnclaveLog {
       throw new Error('An enclave id has 32 bytes, an owner nonce 16.');
     // A damaged head is an error to name, not an unknown outcome.
     if (!recovering) this.#reader.head(key);
-    must(
-      await this.#queue.submit({ kind: 'open', prefix: prefixOf(key), nonce: new Uint8Array(owner), recovering }),
-    );
+    must(await this.#queue.submit({ kind: 'open', prefix: prefixOf(key), nonce: new Uint8Array(owner), recovering }));
     const row = this.#reader.head(key);
     if (row === null || Buffer.compare(row.epoch.nonce, owner) !== 0) throw new LogUnavailable('fenced');
     const checkpoint: Checkpoint | null = await this.#checkpoints.latest(key, row.head, row.timestamp, (head) =>
@@ -233,6 +236,7 @@ export class EmbeddedLog implements EnclaveLog {
   }
 
   async close(): Promise<void> {
+    clearInterval(this.#watch);
     this.#index.close();
     await this.#queue.close();
     this.#contents.close();

@@ -5,6 +5,7 @@ import { appendStep } from './append-step.ts';
 import { CONTENT_FILE_BYTES, ContentWriter, SyncFailed, syncFolders } from './content-writer.ts';
 import type { ContentPlace } from './entry-row.ts';
 import { JOURNAL_BYTES, overwriteJournalKey, readOverwriteJournal } from './erase-journal.ts';
+import { OWNER } from './folder-owner.ts';
 import { checkFormat } from './log-format.ts';
 import { opStep } from './op-step.ts';
 import { getRow, openStore, type Store } from './store.ts';
@@ -184,7 +185,6 @@ export class LogWriter {
   }
 }
 
-const OWNER = Buffer.from('owner');
 const FILE = Buffer.from('file');
 const END = Buffer.from('end/');
 
