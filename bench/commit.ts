@@ -9,7 +9,7 @@ import { type BenchResult, costOf, latencies } from './result.ts';
 const MEMBERS = 1000;
 const CONNECTIONS = 64;
 /** The first commits pay for start-up and compilation. */
-const WARM_UP = 20_000;
+const WARM_UP = 40_000;
 const MEASURED = 60_000;
 /** Open-loop rates as shares of the saturation rate; the must is about half of it. */
 const SHARES = [0.25, 0.5, 0.75] as const;
