@@ -29,6 +29,9 @@ export async function startNode(
     env: { ...process.env, ENC_LOG_LEVEL: 'warn', ...env },
     stdio: ['ignore', 'pipe', 'inherit', 'pipe'],
   });
+  // A bench that fails must not leave its node behind.
+  const abandon = (): void => void child.kill('SIGKILL');
+  process.once('exit', abandon);
   const out = await firstLines(child);
   const url = /listening on (\S+)/.exec(out)?.[1];
   const operatorUrl = /operator port on (\S+)/.exec(out)?.[1] ?? '';
@@ -40,6 +43,7 @@ export async function startNode(
     data,
     probe: child.stdio[3] as Readable,
     async stop(remove = true) {
+      process.off('exit', abandon);
       if (child.exitCode === null) {
         child.kill('SIGTERM');
         await once(child, 'exit');
