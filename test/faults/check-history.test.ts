@@ -43,7 +43,7 @@ before(async () => {
     ])
       await workload.found(bundle);
     await Promise.all([workload.client(30), workload.client(30)]);
-    for (const enclave of workload.enclaves) await workload.read(enclave);
+    for (const enclave of workload.enclaves) await workload.read(enclave, -1);
     for (const enclave of workload.enclaves) for (let i = 0; i < 5; i++) await workload.ask([workload.note(enclave)]);
     const judged = await judge(node.url, workload.history, random, new Tally());
     assert.deepEqual(judged.violations, []);

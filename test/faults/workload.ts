@@ -134,11 +134,10 @@ export class Workload {
   }
 
   /** A look at the tree head and at some events. */
-  async read(enclave: Enclave): Promise<void> {
+  async read(enclave: Enclave, after = this.#random.int(-1, 60)): Promise<void> {
     const url = await this.#address.get();
     const head = parseSth(json((await call(url, `/${enclave.id}/sth`)).text));
     if (head) this.history.remember(head);
-    const after = this.#random.int(-1, 60);
     const body = {
       type: 'Pull',
       enclave: enclave.id,
