@@ -6,6 +6,8 @@ import { writeFileSync } from 'node:fs';
 import { parseArgs } from 'node:util';
 import { runAll, SCENARIOS } from './runs.ts';
 
+for (const signal of ['SIGINT', 'SIGTERM'] as const) process.on(signal, () => process.exit(1));
+
 const { values } = parseArgs({
   options: {
     runs: { type: 'string', default: '100' },

@@ -36,6 +36,12 @@ export class DidNotStart extends Error {
   }
 }
 
+const running = new Set<ChildProcess>();
+// Whatever ends the tests, no node stays behind.
+process.on('exit', () => {
+  for (const child of running) child.kill('SIGKILL');
+});
+
 /** One life of a real node process. */
 export class NodeProcess {
   readonly url: string;
@@ -68,6 +74,8 @@ export class NodeProcess {
         env: { ...process.env, ...options.env, ...(options.plan ? { ENC_FAULT: JSON.stringify(options.plan) } : {}) },
       },
     );
+    running.add(child);
+    child.once('close', () => running.delete(child));
     const said: string[] = [];
     const ended = new Promise<Ended>((resolve) => {
       child.on('close', (code, signal) => resolve({ code, signal }));
