@@ -43,6 +43,10 @@ export class Admission {
     return this.#enclaves.take(name) ? 0 : RATE_LIMITED;
   }
 
+  get limitsAddresses(): boolean {
+    return this.#o.commitsPerSecondPerAddress > 0;
+  }
+
   /** commits/s per address, for `count` commits of one body; a burst of one full array always fits */
   addressRate(address: string, count: number): number {
     return this.#addresses.take(address, count) ? 0 : RATE_LIMITED;

@@ -35,6 +35,8 @@ export function createServer(options: ServerOptions, context: ApiContext): Fasti
   const app = fastify({
     loggerInstance: options.logger,
     logController: new LogController({ disableRequestLogging: true }),
+    // No logger of its own for every request: none is written to but when something fails.
+    childLoggerFactory: (logger) => logger,
     bodyLimit: options.maxBody,
     requestTimeout: options.requestTimeout,
     keepAliveTimeout: 72_000,

@@ -23,7 +23,7 @@ import { nameOf } from './name.ts';
 const MAX_IN_FLIGHT = 3;
 /** Commits that are worth a batch beside one that is under way. A batch costs about 1 ms of CPU for its syncs and thread
  *  hand-overs, however small: fewer commits wait no longer for the batch before them than for a sync of their own. */
-const WORTH_A_BATCH = 64;
+const WORTH_A_BATCH = 16;
 /** Commits of one batch (ARCHITECTURE §2). */
 const MAX_BATCH = 512;
 /** Commits that may wait to be staged; more are `overloaded`. Two full pipelines' worth. */

@@ -23,7 +23,7 @@ interface Job {
 }
 
 /** Jobs under way in the pool, one per worker: what comes in meanwhile is the next job, so jobs grow with the load. */
-const MAX_JOBS = 2;
+const MAX_JOBS = 1;
 
 /**
  * Checks signatures for all enclaves together: whatever came in while earlier jobs were busy is one job of the crypto
