@@ -22,7 +22,8 @@ interface Job {
   done: boolean;
 }
 
-/** Jobs under way in the pool, one per worker: what comes in meanwhile is the next job, so jobs grow with the load. */
+/** Jobs under way in the pool, which splits large ones over its workers: what comes in meanwhile is the next job, so jobs
+ *  grow with the load. */
 const MAX_JOBS = 1;
 
 /**
