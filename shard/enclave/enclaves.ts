@@ -232,6 +232,7 @@ export class Enclaves {
   #forget(actor: EnclaveActor): void {
     if (this.#active.get(actor.name) === actor) this.#active.delete(actor.name);
     this.#m.log.release(actor.key);
+    if (actor.sequencer) this.#m.signer.release(actor.sequencer);
   }
 
   #evict(actor: EnclaveActor): void {

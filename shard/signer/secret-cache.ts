@@ -24,6 +24,11 @@ export class SecretCache {
     return entry;
   }
 
+  /** Overwrites and forgets one secret, if it is here. */
+  drop(name: string): void {
+    this.#evict(name);
+  }
+
   clear(): void {
     for (const name of [...this.#entries.keys()]) this.#evict(name);
   }

@@ -124,6 +124,11 @@ export class Signer {
     return { key, provisioned: row.source.kind === 'imported', creator: row.creator };
   }
 
+  /** The enclave with this key sleeps: its secret need not be in memory. It is unwrapped again when it is asked for. */
+  release(key: SequencerKey): void {
+    this.#cache.drop(Buffer.from(key.public).toString('latin1'));
+  }
+
   /** How many enclaves were made by (or provisioned for) this identity. */
   enclavesOf(creator: Uint8Array): number {
     return this.#store.enclavesOf(creator);
