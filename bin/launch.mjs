@@ -90,7 +90,8 @@ export async function launch(entry, args) {
     await import(pathToFileURL(file).href);
     return;
   }
-  const child = spawn(bundledNode(), [file, ...args], { stdio: 'inherit' });
+  // The channel says nothing; it breaks when this process is killed, and a node ends with it (shard/main.ts).
+  const child = spawn(bundledNode(), [file, ...args], { stdio: ['inherit', 'inherit', 'inherit', 'ipc'] });
   // A terminal sends Ctrl-C to the child itself; a second copy would read as "stop at once".
   const forwarded = process.stdin.isTTY ? ['SIGTERM', 'SIGHUP'] : ['SIGINT', 'SIGTERM', 'SIGHUP'];
   if (process.stdin.isTTY) process.on('SIGINT', () => {});

@@ -43,6 +43,8 @@ function stopOnSignal(shard: RunningShard, logger: pino.Logger): void {
       },
     );
   };
+  // Its starter was killed: whoever did that means this process, and must find its port and folder free.
+  process.once('disconnect', () => process.exit(1));
   process.on('SIGTERM', stop);
   process.on('SIGINT', stop);
 }

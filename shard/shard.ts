@@ -1,6 +1,7 @@
 import { randomBytes } from 'node:crypto';
+import { once } from 'node:events';
 import { existsSync, mkdirSync, rmSync } from 'node:fs';
-import type { AddressInfo } from 'node:net';
+import { type AddressInfo, createServer as createTcpServer } from 'node:net';
 import { join } from 'node:path';
 import type { FastifyInstance } from 'fastify';
 import type { Logger } from 'pino';
@@ -74,6 +75,9 @@ export async function startShard(
   const now = hooks.now ?? Date.now;
   const warn = (fields: object, message: string): void => logger.warn(fields, message);
   const { folders, http } = config;
+  // Before the stores are touched: opening them takes the folder over from a node that runs on it.
+  await assertFree(config.listen);
+  if (config.operator) await assertFree(config.operator);
   mkdirSync(folders.data, { recursive: true, mode: 0o700 });
   const tmp = join(folders.data, 'tmp');
   rmSync(tmp, { recursive: true, force: true });
@@ -234,4 +238,14 @@ function about(config: Config, version: string, backend: string, wasm: string): 
   };
   const members = { name: config.name, version, protocol: 'enc/2', kernel: wasm, secp256k1: backend, limits };
   return JSON.stringify(members).slice(1, -1);
+}
+
+/** Rejects as listening would (EADDRINUSE, EACCES) if the port can't be had. */
+async function assertFree(address: { readonly host: string; readonly port: number }): Promise<void> {
+  if (address.port === 0) return;
+  const probe = createTcpServer();
+  probe.listen(address);
+  await once(probe, 'listening');
+  probe.close();
+  await once(probe, 'close');
 }
