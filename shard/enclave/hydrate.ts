@@ -1,12 +1,11 @@
-import { createHash } from 'node:crypto';
 import type { EnclaveParams, Head, Kernel, KernelHost } from '../../kernel/kernel.ts';
 import type { Secp256k1 } from '../crypto/crypto.ts';
 import type { ReleaseGuard } from '../guard/release-guard.ts';
 import type { Batch, Checkpoint, EnclaveLog, LogKey, Opened } from '../log/enclave-log.ts';
+import { emptyHead, sameHead } from '../log/head-bytes.ts';
 import type { SequencerKey } from '../signer/sequencer-key.ts';
 import type { ActorState } from './actor.ts';
 import { EnclaveHost, type SessionCache } from './enclave-host.ts';
-import { sameHead } from './in-flight.ts';
 import { nameOf } from './name.ts';
 import { metaOf } from './overlay.ts';
 
@@ -33,10 +32,6 @@ export class EnclaveRegressed extends Error {
     this.why = why;
   }
 }
-
-export const EMPTY_ROOT: Uint8Array = createHash('sha256').digest();
-
-export const emptyHead = (enclave: Uint8Array): Head => ({ seq: -1, chain: enclave, bundles: 0, ctRoot: EMPTY_ROOT });
 
 /** A new enclave: its guard row stands before its first append. Throws EnclaveRegressed if there is more than that. */
 export async function createEnclave(

@@ -53,6 +53,3 @@ export const emptyBatch = (): InFlight => ({
 });
 
 export const sameBytes = (a: Uint8Array, b: Uint8Array): boolean => Buffer.compare(a, b) === 0;
-
-export const sameHead = (a: Head, b: Head): boolean =>
-  a.seq === b.seq && a.bundles === b.bundles && sameBytes(a.chain, b.chain) && sameBytes(a.ctRoot, b.ctRoot);

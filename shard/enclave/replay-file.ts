@@ -13,8 +13,9 @@ import { toHex } from '../../protocol/hex.ts';
 import { isObject, parseJson } from '../../protocol/json.ts';
 import { readCommitRecord } from '../../protocol/records.ts';
 import type { CryptoPool, Secp256k1 } from '../crypto/crypto.ts';
+import { sameHead } from '../log/head-bytes.ts';
 import type { EnclaveHost } from './enclave-host.ts';
-import { sameBytes, sameHead } from './in-flight.ts';
+import { sameBytes } from './in-flight.ts';
 import type { SnapshotEnd, SnapshotEvent, SnapshotHeader, SnapshotItem } from './snapshot-file.ts';
 
 /** Events whose signatures are checked together. */
