@@ -30,7 +30,6 @@ export interface Config {
   readonly enclaves: {
     readonly expWindow: number;
     readonly clockSkewAlarm: number;
-    readonly eraseWithin: number;
     readonly maxActive: number;
     readonly maxActiveBytes: number;
     readonly idleAfter: number;
@@ -99,7 +98,6 @@ export function makeConfig(raw: RawSettings): Config {
     enclaves: {
       expWindow: raw.expWindow,
       clockSkewAlarm: raw.clockSkewAlarm,
-      eraseWithin: raw.eraseWithin,
       maxActive: raw.maxActive,
       maxActiveBytes: raw.maxActiveBytes,
       idleAfter: raw.idleAfter,

@@ -112,12 +112,6 @@ export const SETTINGS = {
     5000,
     'an enclave so far ahead of the clock is reported',
   ),
-  eraseWithin: setting(
-    'ENC_ERASE_WITHIN_MS',
-    milliseconds(0, 30 * DAY),
-    60_000,
-    'deleted content is erased from disk within this time',
-  ),
   maxActive: setting(
     'ENC_MAX_ACTIVE',
     integer(1, 16_000),

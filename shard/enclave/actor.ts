@@ -22,8 +22,7 @@ import { nameOf } from './name.ts';
 /** Batches staged and not yet released (ARCHITECTURE §2). */
 const MAX_IN_FLIGHT = 3;
 /** Commits that are worth a batch beside one that is under way. A batch costs about 0.7 ms of CPU for its syncs and thread
- *  hand-overs, however small: fewer commits wait no longer for the batch before them than for a sync of their own. (With
- *  64 in flight 16 gave the best latency and rate, measured by `npm run bench -- commit`; 64 and 1 cost 5–10 % more.) */
+ *  hand-overs, however small: fewer commits wait no longer for the batch before them than for a sync of their own. */
 const WORTH_A_BATCH = 16;
 /** Commits of one batch (ARCHITECTURE §2). */
 const MAX_BATCH = 512;
