@@ -10,8 +10,16 @@ export interface SigningKey {
   destroy(): void;
 }
 
+/** One public key made ready for many verifications: finding its point is paid once. */
+export interface VerifyingKey {
+  /** BIP-340 over a 32-byte hash; false for every malformed input, never throws. */
+  verify(hash: Uint8Array, sig: Uint8Array): boolean;
+}
+
 /** A back end as this room sees it: the contract plus keys that sign often. */
 export interface Backend extends Secp256k1 {
+  /** A public key made ready for many BIP-340 verifications; absent where preparing gains nothing. null: not on the curve. */
+  readonly verifyingKey?: (pub: Uint8Array) => VerifyingKey | null;
   /** null if the secret is not 32 bytes, 0 or ≥ n. The secret is copied; the caller may wipe its own. */
   signingKey(secret: Uint8Array): SigningKey | null;
 }

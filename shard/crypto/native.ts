@@ -87,6 +87,14 @@ function load(): Backend | null {
       if (!sizesFit(pub, hash, sig)) return false;
       return xonlyParse(context, pubkey, pub) === 1 && schnorrVerify(context, sig, hash, 32, pubkey) === 1;
     },
+    verifyingKey(pub) {
+      const point = new Uint8Array(64);
+      if (pub.length !== 32 || xonlyParse(context, point, pub) !== 1) return null;
+      return {
+        verify: (hash, sig) =>
+          hash.length === 32 && sig.length === 64 && schnorrVerify(context, sig, hash, 32, point) === 1,
+      };
+    },
     verifyEcdsa(pub, hash, sig) {
       if (!sizesFit(pub, hash, sig)) return false;
       if (pubkeyParse(context, pubkey, evenPoint(pub), 33) !== 1) return false;

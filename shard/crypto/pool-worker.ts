@@ -1,5 +1,6 @@
 import { workerData } from 'node:worker_threads';
 import type { SigningKey } from './backend.ts';
+import { KeyCache } from './key-cache.ts';
 import { openSecp256k1 } from './open.ts';
 import {
   AT_COUNT,
@@ -28,6 +29,7 @@ const signal = new Int32Array(memory.signal);
 const bytes = new Uint8Array(memory.slots);
 const view = new DataView(memory.slots);
 const backend = openSecp256k1(name);
+const authors = new KeyCache(backend);
 const keys: (SigningKey | null)[] = new Array(KEY_SLOTS).fill(null);
 
 for (let done = Atomics.load(control, DONE); Atomics.load(control, STOP) === 0; ) {
@@ -58,7 +60,7 @@ function verify(record: number): boolean {
   const pub = bytes.subarray(record + AT_PUB, record + AT_HASH);
   const hash = bytes.subarray(record + AT_HASH, record + AT_SIG);
   const sig = bytes.subarray(record + AT_SIG, record + RECORD);
-  if (alg === 0) return backend.verifySchnorr(pub, hash, sig);
+  if (alg === 0) return authors.verifySchnorr(pub, hash, sig);
   return alg === 1 && backend.verifyEcdsa(pub, hash, sig);
 }
 
