@@ -12,6 +12,7 @@ import { createWasmKernel } from '../kernel/wasm-kernel.ts';
 import { loadWasmModule, wasmSha256 } from '../kernel/wasm-module.ts';
 import { Admission } from './admission/admission.ts';
 import { adminAccess } from './api/admin-access.ts';
+import { createLocalApi } from './api/local-api.ts';
 import { createOperatorServer } from './api/operator.ts';
 import { createServer } from './api/server.ts';
 import type { Config } from './config/config.ts';
@@ -163,6 +164,16 @@ export async function startShard(
     },
   });
   intake = new Intake({ maxPendingBytes: http.maxPendingBytes }, { ...shared, enclaves, admission });
+  const api = createLocalApi(about(config, hooks.version, secp.name, await wasmSha256()), {
+    ...shared,
+    enclaves,
+    intake,
+    admission,
+    reads: new Reads({ ...shared, enclaves }),
+    queries: new Queries({ ...shared, enclaves }),
+    snapshots: new Snapshots({ ...shared, enclaves }),
+    restore: new Restore({ ...shared, enclaves, tmp }),
+  });
   const isAdmin = adminAccess({ token: adminToken, development: adminToken.file !== null && config.loopback });
   const app = createServer(
     {
@@ -171,19 +182,8 @@ export async function startShard(
       headersTimeout: http.headerTimeout,
       requestTimeout: http.requestTimeout,
       logger,
-      about: about(config, hooks.version, secp.name, await wasmSha256()),
     },
-    {
-      ...shared,
-      enclaves,
-      intake,
-      admission,
-      reads: new Reads({ ...shared, enclaves }),
-      queries: new Queries({ ...shared, enclaves }),
-      snapshots: new Snapshots({ ...shared, enclaves }),
-      restore: new Restore({ ...shared, enclaves, tmp }),
-      isAdmin: (request) => isAdmin(request.headers),
-    },
+    { api, metrics, isAdmin: (request) => isAdmin(request.headers) },
   );
   let stopping = false;
   const operator = createOperatorServer({ register, notReady: () => (stopping ? 'draining' : null) });

@@ -1,8 +1,12 @@
 import type { FastifyReply } from 'fastify';
 import { errorOf } from '../../protocol/errors.ts';
-import type { ShardMetrics } from '../metrics.ts';
 
 export const JSON_TYPE = 'application/json; charset=utf-8';
+
+/** Where error answers are counted. */
+export interface AnswerMetrics {
+  readonly answers: { inc(labels: { code: string }): void };
+}
 
 /** Seconds after which a client may try again, for the codes that say so (PROTOCOL §9). */
 const RETRY_AFTER: Readonly<Record<string, string>> = {
@@ -13,7 +17,7 @@ const RETRY_AFTER: Readonly<Record<string, string>> = {
 };
 
 /** Sends an answer that is JSON bytes already: `code` 0, or the error number that the bytes tell of. */
-export function send(reply: FastifyReply, code: number, body: Uint8Array, metrics: ShardMetrics | null): void {
+export function send(reply: FastifyReply, code: number, body: Uint8Array, metrics: AnswerMetrics | null): void {
   if (code === 0) {
     // No hook and no serializer has a part in it, so it goes to Node's response at once.
     reply.hijack();

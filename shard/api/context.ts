@@ -1,4 +1,3 @@
-import type { FastifyRequest } from 'fastify';
 import type { Inspector } from '../../kernel/kernel.ts';
 import type { Admission } from '../admission/admission.ts';
 import type { Enclaves } from '../enclave/enclaves.ts';
@@ -22,6 +21,4 @@ export interface ApiContext {
   readonly restore: Restore;
   readonly signer: Signer;
   readonly metrics: ShardMetrics | null;
-  /** carries the admin token, or is a loopback caller of a node that is being developed on (PROTOCOL §9) */
-  readonly isAdmin: (request: FastifyRequest) => boolean;
 }

@@ -1,10 +1,4 @@
-import type { FastifyRequest } from 'fastify';
 import { fromHex } from '../../protocol/hex.ts';
-
-const NO_BODY = new Uint8Array(0);
-
-/** The bytes of the body; none if the request has neither a length nor chunks. */
-export const bodyOf = (request: FastifyRequest): Uint8Array => (request.body as Uint8Array | undefined) ?? NO_BODY;
 
 /** A hex32 out of a path or query; null if it is none. */
 export const hex32 = (value: unknown): Uint8Array | null => (typeof value === 'string' ? fromHex(value, 32) : null);

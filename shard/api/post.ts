@@ -1,4 +1,3 @@
-import type { FastifyReply, FastifyRequest } from 'fastify';
 import {
   type Inspection,
   type InspectMode,
@@ -7,54 +6,42 @@ import {
   REQUEST_SEQUENCER,
   TYPES,
 } from '../../kernel/kernel.ts';
-import { errorNumber, errorOf } from '../../protocol/errors.ts';
+import { errorOf } from '../../protocol/errors.ts';
 import { toHex } from '../../protocol/hex.ts';
 import { errorBytes } from '../enclave/answers.ts';
-import { LogDamaged } from '../log/log-errors.ts';
-import { send } from './answer.ts';
+import type { Exchange } from './api.ts';
 import type { ApiContext } from './context.ts';
-import { bodyOf } from './params.ts';
 
 const TYPE_MANIFEST = TYPES.indexOf('Manifest');
-const INTERNAL = errorNumber('internal');
-const REGRESSED = errorNumber('enclave_regressed');
 const OPEN = Buffer.from('[');
 const COMMA = Buffer.from(',');
 const CLOSE = Buffer.from(']');
+/** Where the enclave stands in an inspected commit and in an inspected request (kernel/kernel.ts). */
+const COMMIT_ENCLAVE = 24;
+const REQUEST_ENCLAVE = 8;
 
 /**
  * `POST /` and its forms by path (PROTOCOL §9): one commit, an array of commits, or a typed request. The body goes to
  * the inspector as it came in. Commits are answered by callback: no promise per commit.
  */
-export function post(
-  context: ApiContext,
-  mode: InspectMode,
-  request: FastifyRequest,
-  reply: FastifyReply,
-  enclave?: Uint8Array,
-): void {
-  const { metrics } = context;
-  const inspection = context.inspector.inspect(bodyOf(request), mode, enclave);
-  if (inspection.kind === 'error') return send(reply, inspection.code, errorBytes(inspection.code), metrics);
+export function post(context: ApiContext, mode: InspectMode, exchange: Exchange, enclave?: Uint8Array): void {
+  const inspection = context.inspector.inspect(exchange.body, mode, enclave);
+  if (inspection.kind === 'error') return exchange.answer(inspection.code, errorBytes(inspection.code));
   if (inspection.kind === 'request') {
-    answerRequest(context, inspection.bytes, reply).catch((error: unknown) => {
-      request.log.error({ err: error }, 'a read failed');
-      const code = error instanceof LogDamaged ? REGRESSED : INTERNAL;
-      if (!reply.sent) send(reply, code, errorBytes(code), metrics);
-      else reply.raw.destroy();
-    });
+    answerRequest(context, inspection.bytes, exchange).catch((error: unknown) => exchange.fail(error));
     return;
   }
   if (context.admission.limitsAddresses) {
-    const limited = context.admission.addressRate(request.ip, inspection.count);
-    if (limited !== 0) return send(reply, limited, errorBytes(limited), metrics);
+    const limited = context.admission.addressRate(exchange.address, inspection.count);
+    if (limited !== 0) return exchange.answer(limited, errorBytes(limited));
   }
   // Only a Manifest asks whose word it is; looking through the headers of every commit would cost more than it does.
-  const isAdmin = (at: number): boolean => inspection.bytes[at + 7] === TYPE_MANIFEST && context.isAdmin(request);
-  if (inspection.kind === 'array') return commitAll(context, inspection, isAdmin, reply);
+  const isAdmin = (at: number): boolean => inspection.bytes[at + 7] === TYPE_MANIFEST && exchange.isAdmin();
+  if (inspection.kind === 'array') return commitAll(context, inspection, isAdmin, exchange);
   const code = inspectedCode(inspection.bytes, 0);
-  if (code !== 0) return send(reply, code, errorBytes(code), metrics);
-  context.intake.submit(inspection.bytes, isAdmin(0), (result, body) => send(reply, result, body, metrics));
+  if (code !== 0) return exchange.answer(code, errorBytes(code));
+  if (!exchange.admit(inspection.bytes, COMMIT_ENCLAVE)) return;
+  context.intake.submit(inspection.bytes, isAdmin(0), (result, body) => exchange.answer(result, body));
 }
 
 const inspectedCode = (bytes: Uint8Array, at: number): number =>
@@ -65,7 +52,7 @@ function commitAll(
   context: ApiContext,
   inspection: Inspection,
   isAdmin: (at: number) => boolean,
-  reply: FastifyReply,
+  exchange: Exchange,
 ): void {
   const { bytes, count } = inspection;
   const answers: Uint8Array[] = new Array(count);
@@ -74,7 +61,7 @@ function commitAll(
     const parts: Uint8Array[] = [OPEN];
     for (let i = 0; i < count; i++) parts.push(answers[i] as Uint8Array, i === count - 1 ? CLOSE : COMMA);
     if (count === 0) parts.push(CLOSE);
-    send(reply, 0, Buffer.concat(parts), context.metrics);
+    exchange.answer(0, Buffer.concat(parts));
   };
   if (count === 0) return finish();
   const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
@@ -92,21 +79,15 @@ function commitAll(
   }
 }
 
-async function answerRequest(context: ApiContext, ir: Uint8Array, reply: FastifyReply): Promise<void> {
-  const { metrics } = context;
+async function answerRequest(context: ApiContext, ir: Uint8Array, exchange: Exchange): Promise<void> {
   const code = inspectedCode(ir, 0);
-  if (code !== 0) return send(reply, code, errorBytes(code), metrics);
-  switch (ir[6]) {
-    case REQUEST_QUERY:
-    case REQUEST_PULL:
-      return context.queries.answer(ir, reply);
-    case REQUEST_SEQUENCER: {
-      const { public: key } = context.signer.derive(ir.slice(144, 176));
-      return send(reply, 0, Buffer.from(`{"type":"Sequencer","sequencer":"${toHex(key)}"}`), metrics);
-    }
-    default: {
-      const answer = await context.reads.read(ir);
-      return send(reply, answer.code, answer.body, metrics);
-    }
+  if (code !== 0) return exchange.answer(code, errorBytes(code));
+  if (ir[6] === REQUEST_SEQUENCER) {
+    const { public: key } = context.signer.derive(ir.slice(144, 176));
+    return exchange.answer(0, Buffer.from(`{"type":"Sequencer","sequencer":"${toHex(key)}"}`));
   }
+  if (!exchange.admit(ir, REQUEST_ENCLAVE)) return;
+  if (ir[6] === REQUEST_QUERY || ir[6] === REQUEST_PULL) return context.queries.answer(ir, exchange);
+  const { code: result, body } = await context.reads.read(ir);
+  exchange.answer(result, body);
 }

@@ -3,19 +3,17 @@ import fastify, { type FastifyBaseLogger, type FastifyError, type FastifyInstanc
 import type { InspectMode } from '../../kernel/kernel.ts';
 import { errorBody, errorNumber } from '../../protocol/errors.ts';
 import { errorBytes } from '../enclave/answers.ts';
-import { LogDamaged } from '../log/log-errors.ts';
 import { adminRoutes } from './admin.ts';
 import { JSON_TYPE, send } from './answer.ts';
-import type { ApiContext } from './context.ts';
+import { type DoorModules, HttpExchange } from './http-exchange.ts';
 import { hex32 } from './params.ts';
-import { post } from './post.ts';
 import { treeHeadRoutes } from './tree-heads.ts';
 
 const INVALID_ROUTE = errorNumber('invalid_route');
 const INVALID_JSON = errorNumber('invalid_json');
 const TOO_LARGE = errorNumber('too_large');
 const INTERNAL = errorNumber('internal');
-const REGRESSED = errorNumber('enclave_regressed');
+const UNAVAILABLE = errorNumber('unavailable');
 
 export interface ServerOptions {
   readonly maxBody: number;
@@ -24,14 +22,12 @@ export interface ServerOptions {
   readonly headersTimeout: number;
   /** ms in which a whole request must have arrived; restoring a snapshot has no such limit */
   readonly requestTimeout: number;
-  /** the parts of `GET /` that never change, as canonical JSON members */
-  readonly about: string;
   readonly logger: FastifyBaseLogger;
 }
 
-/** The public API (PROTOCOL §9). Slow, huge and malformed requests cost bounded memory and time. */
-export function createServer(options: ServerOptions, context: ApiContext): FastifyInstance {
-  const { metrics } = context;
+/** The HTTP door of the public API (PROTOCOL §9). Slow, huge and malformed requests cost bounded memory and time. */
+export function createServer(options: ServerOptions, modules: DoorModules): FastifyInstance {
+  const { metrics, api } = modules;
   const app = fastify({
     loggerInstance: options.logger,
     logController: new LogController({ disableRequestLogging: true }),
@@ -66,31 +62,31 @@ export function createServer(options: ServerOptions, context: ApiContext): Fasti
     send(reply, code, errorBytes(code), metrics);
   });
 
-  const about = `{${options.about},"time":`;
   app.get('/', (_request, reply) => {
-    reply.header('content-type', JSON_TYPE).send(`${about}${Date.now()}}`);
+    const about = api.about();
+    if (about === null) return send(reply, UNAVAILABLE, errorBytes(UNAVAILABLE), metrics);
+    reply.header('content-type', JSON_TYPE).send(`{${about},"time":${Date.now()}}`);
   });
-  app.post('/', (request, reply) => post(context, 'post', request, reply));
+  app.post('/', (request, reply) => api.post(new HttpExchange(request, reply, modules), 'post'));
   for (const mode of ['inclusion', 'bundle', 'state', 'state-batch'] as const) {
-    app.post(`/${mode}`, (request, reply) => post(context, mode, request, reply));
-    byPath(app, context, `/enclave/:id/${mode}`, mode);
+    app.post(`/${mode}`, (request, reply) => api.post(new HttpExchange(request, reply, modules), mode));
+    byPath(app, modules, `/enclave/:id/${mode}`, mode);
   }
-  byPath(app, context, '/enclave/:id', 'post');
-  treeHeadRoutes(app, context);
-  adminRoutes(app, context);
+  byPath(app, modules, '/enclave/:id', 'post');
+  treeHeadRoutes(app, modules);
+  adminRoutes(app, modules);
   return app;
 }
 
-function byPath(app: FastifyInstance, context: ApiContext, path: string, mode: InspectMode): void {
+function byPath(app: FastifyInstance, modules: DoorModules, path: string, mode: InspectMode): void {
   app.post(path, (request, reply) => {
     const enclave = hex32((request.params as { id: string }).id);
-    if (!enclave) return send(reply, INVALID_ROUTE, errorBytes(INVALID_ROUTE), context.metrics);
-    post(context, mode, request, reply, enclave);
+    if (!enclave) return send(reply, INVALID_ROUTE, errorBytes(INVALID_ROUTE), modules.metrics);
+    modules.api.post(new HttpExchange(request, reply, modules), mode, enclave);
   });
 }
 
 function httpError(error: FastifyError): number {
-  if (error instanceof LogDamaged) return REGRESSED;
   if (error.statusCode === 413) return TOO_LARGE;
   if (error.statusCode !== undefined && error.statusCode >= 400 && error.statusCode < 500) return INVALID_JSON;
   return INTERNAL;

@@ -1,10 +1,8 @@
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
-import { REQUEST_CONSISTENCY, REQUEST_STH } from '../../kernel/kernel.ts';
 import { errorNumber } from '../../protocol/errors.ts';
 import { errorBytes } from '../enclave/answers.ts';
-import { getRequest } from '../enclave/reads.ts';
-import { send } from './answer.ts';
-import type { ApiContext } from './context.ts';
+import type { Exchange } from './api.ts';
+import { type DoorModules, HttpExchange } from './http-exchange.ts';
 import { hex32, hex64, queryInteger } from './params.ts';
 
 const INVALID_ROUTE = errorNumber('invalid_route');
@@ -16,40 +14,37 @@ interface Params {
 }
 
 /** `GET /:enclave/sth`, `/consistency` and `/receipt/:hash` (PROTOCOL §9): public reads by path. */
-export function treeHeadRoutes(app: FastifyInstance, context: ApiContext): void {
-  const { reads, metrics } = context;
-  const fail = (reply: FastifyReply, code: number) => send(reply, code, errorBytes(code), metrics);
+export function treeHeadRoutes(app: FastifyInstance, modules: DoorModules): void {
+  const { api } = modules;
+  const fail = (exchange: Exchange, code: number): void => exchange.answer(code, errorBytes(code));
 
-  const sth = async (request: FastifyRequest, reply: FastifyReply) => {
+  const sth = (request: FastifyRequest, reply: FastifyReply): void => {
+    const exchange = new HttpExchange(request, reply, modules);
     const enclave = hex32((request.params as Params).enclave);
-    if (!enclave) return fail(reply, INVALID_ROUTE);
-    const { code, body } = await reads.read(getRequest(REQUEST_STH, enclave));
-    send(reply, code, body, metrics);
-    return reply;
+    if (enclave) api.sth(exchange, enclave);
+    else fail(exchange, INVALID_ROUTE);
   };
   app.get('/:enclave/sth', sth);
   app.get('/enclave/:enclave/sth', sth);
 
-  app.get('/:enclave/consistency', async (request, reply) => {
+  app.get('/:enclave/consistency', (request, reply) => {
+    const exchange = new HttpExchange(request, reply, modules);
     const enclave = hex32((request.params as Params).enclave);
-    if (!enclave) return fail(reply, INVALID_ROUTE);
+    if (!enclave) return fail(exchange, INVALID_ROUTE);
     const query = request.query as { from?: unknown; to?: unknown };
     const from = queryInteger(query.from);
     const to = queryInteger(query.to);
-    if (from === null || from < 0 || to === null) return fail(reply, INVALID_FILTER);
-    const { code, body } = await reads.read(getRequest(REQUEST_CONSISTENCY, enclave, from, to));
-    send(reply, code, body, metrics);
-    return reply;
+    if (from === null || from < 0 || to === null) return fail(exchange, INVALID_FILTER);
+    api.consistency(exchange, enclave, from, to);
   });
 
-  app.get('/:enclave/receipt/:hash', async (request, reply) => {
+  app.get('/:enclave/receipt/:hash', (request, reply) => {
+    const exchange = new HttpExchange(request, reply, modules);
     const params = request.params as Params;
     const enclave = hex32(params.enclave);
     const hash = hex32(params.hash);
-    if (!enclave || !hash) return fail(reply, INVALID_ROUTE);
+    if (!enclave || !hash) return fail(exchange, INVALID_ROUTE);
     const sig = hex64((request.query as { sig?: unknown }).sig) ?? new Uint8Array(64);
-    const { code, body } = await reads.receipt(enclave, hash, sig);
-    send(reply, code, body, metrics);
-    return reply;
+    api.receipt(exchange, enclave, hash, sig);
   });
 }

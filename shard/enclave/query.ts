@@ -1,9 +1,7 @@
-import type { FastifyReply } from 'fastify';
 import { type Inspector, REQUEST_PULL, TYPES } from '../../kernel/kernel.ts';
-import { errorNumber } from '../../protocol/errors.ts';
-import { JSON_TYPE, send } from '../api/answer.ts';
+import { errorNumber, errorOf } from '../../protocol/errors.ts';
+import type { Exchange } from '../api/api.ts';
 import type { EnclaveLog } from '../log/enclave-log.ts';
-import type { ShardMetrics } from '../metrics.ts';
 import { EnclaveActor } from './actor.ts';
 import { errorBytes } from './answers.ts';
 import type { Enclaves } from './enclaves.ts';
@@ -24,7 +22,6 @@ export interface QueriesModules {
   readonly enclaves: Enclaves;
   readonly log: EnclaveLog;
   readonly inspector: Inspector;
-  readonly metrics: ShardMetrics | null;
   readonly now: () => number;
 }
 
@@ -37,8 +34,8 @@ export class Queries {
   }
 
   /** `request`: an inspected Query or Pull without an error of its own. */
-  async answer(request: Uint8Array, reply: FastifyReply): Promise<void> {
-    const fail = (code: number) => send(reply, code, errorBytes(code), this.#m.metrics);
+  async answer(request: Uint8Array, exchange: Exchange): Promise<void> {
+    const fail = (code: number): void => exchange.answer(code, errorBytes(code));
     const actor = await this.#m.enclaves.actor(request.subarray(8, 40));
     if (!(actor instanceof EnclaveActor)) return fail(actor);
     actor.pump();
@@ -46,9 +43,13 @@ export class Queries {
     const lost = await released(actor);
     if (lost !== 0 || refused !== 0) return fail(lost || refused);
     const head = actor.released;
-    const writer = new ResponseWriter(reply);
+    const writer = new ResponseWriter(exchange, actor.key.enclave);
     const ended = await this.#scan(actor, request, head.seq, writer);
-    if (ended !== 0) return writer.started ? void reply.raw.destroy() : fail(ended);
+    if (ended !== 0) {
+      if (exchange.gone) return;
+      if (!writer.started) return fail(ended);
+      throw new Error(`an answer could not be ended: ${errorOf(ended).code}`);
+    }
     writer.end(request[6] === REQUEST_PULL ? `],"head":${head.seq}}` : ']}');
   }
 
@@ -95,18 +96,20 @@ export class Queries {
 
 /** Collects a small answer whole, and streams a large one no faster than its reader reads. */
 class ResponseWriter {
-  readonly #reply: FastifyReply;
+  readonly #exchange: Exchange;
+  readonly #enclave: Uint8Array;
   #parts: Uint8Array[] = [Buffer.from('{"type":"Response","events":[')];
   #size = 0;
   #events = 0;
   started = false;
 
-  constructor(reply: FastifyReply) {
-    this.#reply = reply;
+  constructor(exchange: Exchange, enclave: Uint8Array) {
+    this.#exchange = exchange;
+    this.#enclave = enclave;
   }
 
   get gone(): boolean {
-    return this.#reply.raw.destroyed;
+    return this.#exchange.gone;
   }
 
   /** `json` is copied: it is a view into the kernel's memory. */
@@ -116,26 +119,24 @@ class ResponseWriter {
     this.#size += json.length;
   }
 
-  /** Sends what has been collected, if it is much, and waits until the socket has room. */
+  /** Sends what has been collected, if it is much, and waits until the reader has room. */
   async drain(): Promise<void> {
     if (this.#size < CHUNK_BYTES || this.gone) return;
-    const { raw } = this.#reply;
     if (!this.started) {
       this.started = true;
-      this.#reply.hijack();
-      raw.writeHead(200, { 'content-type': JSON_TYPE });
+      this.#exchange.begin('json', this.#enclave);
     }
-    const room = raw.write(Buffer.concat(this.#parts));
+    const room = this.#exchange.write(Buffer.concat(this.#parts));
     this.#parts = [];
     this.#size = 0;
-    if (!room) await new Promise<void>((resolve) => raw.once('drain', resolve).once('close', resolve));
+    if (!room) await this.#exchange.drained();
   }
 
   end(text: string): void {
     this.#parts.push(Buffer.from(text));
     const body = Buffer.concat(this.#parts);
-    if (this.started) this.#reply.raw.end(body);
-    else this.#reply.header('content-type', JSON_TYPE).send(body);
+    if (this.started) this.#exchange.end(body);
+    else this.#exchange.answer(0, body);
   }
 }
 

@@ -1,14 +1,11 @@
 import { createHash } from 'node:crypto';
-import { Readable } from 'node:stream';
 import { encode } from 'cborg';
-import type { FastifyReply } from 'fastify';
 import { type Head, IC_ERASED, IC_TAGS, RECORD_EVENT, TYPES } from '../../kernel/kernel.ts';
 import { commitMembers } from '../../protocol/commit.ts';
 import { toHex } from '../../protocol/hex.ts';
 import { algOf, readClosingRecord, readEventRecord, splitRecords } from '../../protocol/records.ts';
-import { send } from '../api/answer.ts';
+import type { Exchange } from '../api/api.ts';
 import type { EnclaveLog, LogKey } from '../log/enclave-log.ts';
-import type { ShardMetrics } from '../metrics.ts';
 import { EnclaveActor } from './actor.ts';
 import { errorBytes } from './answers.ts';
 import type { Enclaves } from './enclaves.ts';
@@ -23,7 +20,6 @@ const EMPTY = new Uint8Array(0);
 export interface SnapshotsModules {
   readonly enclaves: Enclaves;
   readonly log: EnclaveLog;
-  readonly metrics: ShardMetrics | null;
   readonly now: () => number;
 }
 
@@ -35,8 +31,8 @@ export class Snapshots {
     this.#m = modules;
   }
 
-  async send(enclave: Uint8Array, reply: FastifyReply): Promise<unknown> {
-    const fail = (code: number) => send(reply, code, errorBytes(code), this.#m.metrics);
+  async send(enclave: Uint8Array, exchange: Exchange): Promise<void> {
+    const fail = (code: number): void => exchange.answer(code, errorBytes(code));
     const actor = await this.#m.enclaves.actor(enclave);
     if (!(actor instanceof EnclaveActor)) return fail(actor);
     const lost = await released(actor);
@@ -44,9 +40,12 @@ export class Snapshots {
     const head = actor.released;
     // What has been deleted up to this head is gone before the first byte is read.
     await this.#m.log.erased();
-    const items = snapshotItems(actor.key, head, this.#m.log, this.#m.now());
-    reply.header('content-disposition', `attachment; filename="${toHex(enclave)}.enc"`);
-    return reply.type('application/cbor-seq').send(Readable.from(chunked(items)));
+    exchange.begin('snapshot', enclave);
+    for await (const chunk of chunked(snapshotItems(actor.key, head, this.#m.log, this.#m.now()))) {
+      if (exchange.gone) return;
+      if (!exchange.write(chunk)) await exchange.drained();
+    }
+    exchange.end(EMPTY);
   }
 }
 
