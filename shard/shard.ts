@@ -181,9 +181,8 @@ export async function startShard(
       maxConnections: http.maxConnections,
       headersTimeout: http.headerTimeout,
       requestTimeout: http.requestTimeout,
-      logger,
     },
-    { api, metrics, isAdmin: (request) => isAdmin(request.headers) },
+    { api, metrics, isAdmin, logger },
   );
   let stopping = false;
   const operator = createOperatorServer({ register, notReady: () => (stopping ? 'draining' : null) });

@@ -1,10 +1,11 @@
-import { Readable } from 'node:stream';
-import type { FastifyReply, FastifyRequest } from 'fastify';
+import type { IncomingHttpHeaders, IncomingMessage, ServerResponse } from 'node:http';
+import type { Readable } from 'node:stream';
+import type { FastifyBaseLogger, FastifyReply, FastifyRequest } from 'fastify';
 import { errorNumber } from '../../protocol/errors.ts';
 import { toHex } from '../../protocol/hex.ts';
 import { errorBytes } from '../enclave/answers.ts';
 import { LogDamaged } from '../log/log-errors.ts';
-import { type AnswerMetrics, JSON_TYPE, send } from './answer.ts';
+import { type AnswerMetrics, answer, JSON_TYPE } from './answer.ts';
 import type { Api, Exchange, StreamKind } from './api.ts';
 
 const INTERNAL = errorNumber('internal');
@@ -14,42 +15,48 @@ const NO_BODY = new Uint8Array(0);
 /** What the HTTP door knows of the house. */
 export interface DoorModules {
   readonly api: Api;
-  readonly isAdmin: (request: FastifyRequest) => boolean;
+  readonly isAdmin: (headers: IncomingHttpHeaders) => boolean;
   readonly metrics: AnswerMetrics | null;
+  readonly logger: FastifyBaseLogger;
 }
 
 /** A call over HTTP. One small object per request: whatever may cost something is looked up when it is asked for. */
 export class HttpExchange implements Exchange {
-  readonly #request: FastifyRequest;
-  readonly #reply: FastifyReply;
+  /** the body of a call that has it in memory; empty if the request has neither a length nor chunks */
+  readonly body: Uint8Array;
+  readonly #request: IncomingMessage;
+  readonly #response: ServerResponse;
   readonly #m: DoorModules;
   #begun = false;
 
-  constructor(request: FastifyRequest, reply: FastifyReply, modules: DoorModules) {
+  constructor(request: IncomingMessage, response: ServerResponse, body: Uint8Array, modules: DoorModules) {
     this.#request = request;
-    this.#reply = reply;
+    this.#response = response;
+    this.body = body;
     this.#m = modules;
   }
 
-  /** none if the request has neither a length nor chunks */
-  get body(): Uint8Array {
-    return (this.#request.body as Uint8Array | undefined) ?? NO_BODY;
+  /** From a route: fastify has no more part in the answer. */
+  static of(request: FastifyRequest, reply: FastifyReply, modules: DoorModules): HttpExchange {
+    reply.hijack();
+    const { body } = request;
+    return new HttpExchange(request.raw, reply.raw, body instanceof Uint8Array ? body : NO_BODY, modules);
   }
 
   get upload(): Readable {
-    return (this.#request.body as Readable | undefined) ?? Readable.from([]);
+    return this.#request;
   }
 
   get address(): string {
-    return this.#request.ip;
+    return this.#request.socket.remoteAddress ?? '';
   }
 
   get gone(): boolean {
-    return this.#reply.raw.destroyed;
+    return this.#response.destroyed;
   }
 
   isAdmin(): boolean {
-    return this.#m.isAdmin(this.#request);
+    return this.#m.isAdmin(this.#request.headers);
   }
 
   admit(): boolean {
@@ -57,15 +64,14 @@ export class HttpExchange implements Exchange {
   }
 
   answer(code: number, body: Uint8Array): void {
-    send(this.#reply, code, body, this.#m.metrics);
+    answer(this.#response, code, body, this.#m.metrics);
   }
 
   begin(kind: StreamKind, enclave: Uint8Array): void {
     this.#begun = true;
-    this.#reply.hijack();
-    if (kind === 'json') this.#reply.raw.writeHead(200, { 'content-type': JSON_TYPE });
+    if (kind === 'json') this.#response.writeHead(200, { 'content-type': JSON_TYPE });
     else {
-      this.#reply.raw.writeHead(200, {
+      this.#response.writeHead(200, {
         'content-disposition': `attachment; filename="${toHex(enclave)}.enc"`,
         'content-type': 'application/cbor-seq',
       });
@@ -73,11 +79,11 @@ export class HttpExchange implements Exchange {
   }
 
   write(bytes: Uint8Array): boolean {
-    return this.#reply.raw.write(bytes);
+    return this.#response.write(bytes);
   }
 
   drained(): Promise<void> {
-    const { raw } = this.#reply;
+    const raw = this.#response;
     if (raw.destroyed || !raw.writableNeedDrain) return Promise.resolve();
     return new Promise((resolve) => {
       const go = (): void => {
@@ -89,12 +95,12 @@ export class HttpExchange implements Exchange {
   }
 
   end(bytes: Uint8Array): void {
-    this.#reply.raw.end(bytes);
+    this.#response.end(bytes);
   }
 
   fail(error: unknown): void {
-    this.#request.log.error({ err: error }, 'a request failed');
-    if (this.#begun || this.#reply.sent) return void this.#reply.raw.destroy();
+    this.#m.logger.error({ err: error }, 'a request failed');
+    if (this.#begun || this.#response.headersSent) return void this.#response.destroy();
     const code = error instanceof LogDamaged ? REGRESSED : INTERNAL;
     this.answer(code, errorBytes(code));
   }

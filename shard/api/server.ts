@@ -1,10 +1,11 @@
 import type { Socket } from 'node:net';
-import fastify, { type FastifyBaseLogger, type FastifyError, type FastifyInstance, LogController } from 'fastify';
+import fastify, { type FastifyError, type FastifyInstance, LogController } from 'fastify';
 import type { InspectMode } from '../../kernel/kernel.ts';
 import { errorBody, errorNumber } from '../../protocol/errors.ts';
 import { errorBytes } from '../enclave/answers.ts';
 import { adminRoutes } from './admin.ts';
-import { JSON_TYPE, send } from './answer.ts';
+import { JSON_TYPE, refuse } from './answer.ts';
+import { takePosts } from './hot-door.ts';
 import { type DoorModules, HttpExchange } from './http-exchange.ts';
 import { hex32 } from './params.ts';
 import { treeHeadRoutes } from './tree-heads.ts';
@@ -22,17 +23,16 @@ export interface ServerOptions {
   readonly headersTimeout: number;
   /** ms in which a whole request must have arrived; restoring a snapshot has no such limit */
   readonly requestTimeout: number;
-  readonly logger: FastifyBaseLogger;
 }
 
 /** The HTTP door of the public API (PROTOCOL §9). Slow, huge and malformed requests cost bounded memory and time. */
 export function createServer(options: ServerOptions, modules: DoorModules): FastifyInstance {
-  const { metrics, api } = modules;
+  const { metrics, api, logger } = modules;
   const app = fastify({
-    loggerInstance: options.logger,
+    loggerInstance: logger,
     logController: new LogController({ disableRequestLogging: true }),
     // No logger of its own for every request: none is written to but when something fails.
-    childLoggerFactory: (logger) => logger,
+    childLoggerFactory: (own) => own,
     bodyLimit: options.maxBody,
     requestTimeout: options.requestTimeout,
     keepAliveTimeout: 72_000,
@@ -48,41 +48,49 @@ export function createServer(options: ServerOptions, modules: DoorModules): Fast
     },
     clientErrorHandler: refuseConnection,
     frameworkErrors: (_error, _request, reply) =>
-      void send(reply as never, INVALID_ROUTE, errorBytes(INVALID_ROUTE), metrics),
+      void refuse(reply as never, INVALID_ROUTE, errorBytes(INVALID_ROUTE), metrics),
   }) as unknown as FastifyInstance;
   app.server.maxConnections = options.maxConnections;
   // What a client expects beyond 100-continue is none of our business; Node would answer an empty 417.
   app.server.on('checkExpectation', (request, response) => app.server.emit('request', request, response));
   app.removeAllContentTypeParsers();
   app.addContentTypeParser('*', { parseAs: 'buffer' }, (_request, body, done) => done(null, body));
-  app.setNotFoundHandler((_request, reply) => send(reply, INVALID_ROUTE, errorBytes(INVALID_ROUTE), metrics));
+  app.setNotFoundHandler((_request, reply) => refuse(reply, INVALID_ROUTE, errorBytes(INVALID_ROUTE), metrics));
   app.setErrorHandler((error: FastifyError, request, reply) => {
     const code = httpError(error);
     if (code === INTERNAL) request.log.error({ error: error.message }, 'a request failed');
-    send(reply, code, errorBytes(code), metrics);
+    refuse(reply, code, errorBytes(code), metrics);
   });
 
   app.get('/', (_request, reply) => {
     const about = api.about();
-    if (about === null) return send(reply, UNAVAILABLE, errorBytes(UNAVAILABLE), metrics);
+    if (about === null) return refuse(reply, UNAVAILABLE, errorBytes(UNAVAILABLE), metrics);
     reply.header('content-type', JSON_TYPE).send(`{${about},"time":${Date.now()}}`);
   });
-  app.post('/', (request, reply) => api.post(new HttpExchange(request, reply, modules), 'post'));
+  app.post('/', (request, reply) => api.post(HttpExchange.of(request, reply, modules), 'post'));
   for (const mode of ['inclusion', 'bundle', 'state', 'state-batch'] as const) {
-    app.post(`/${mode}`, (request, reply) => api.post(new HttpExchange(request, reply, modules), mode));
+    app.post(`/${mode}`, (request, reply) => api.post(HttpExchange.of(request, reply, modules), mode));
     byPath(app, modules, `/enclave/:id/${mode}`, mode);
   }
   byPath(app, modules, '/enclave/:id', 'post');
   treeHeadRoutes(app, modules);
   adminRoutes(app, modules);
+  takePosts(app, options.maxBody, (request, response, body) => {
+    const exchange = new HttpExchange(request, response, body, modules);
+    try {
+      api.post(exchange, 'post');
+    } catch (error) {
+      exchange.fail(error);
+    }
+  });
   return app;
 }
 
 function byPath(app: FastifyInstance, modules: DoorModules, path: string, mode: InspectMode): void {
   app.post(path, (request, reply) => {
     const enclave = hex32((request.params as { id: string }).id);
-    if (!enclave) return send(reply, INVALID_ROUTE, errorBytes(INVALID_ROUTE), modules.metrics);
-    modules.api.post(new HttpExchange(request, reply, modules), mode, enclave);
+    if (!enclave) return refuse(reply, INVALID_ROUTE, errorBytes(INVALID_ROUTE), modules.metrics);
+    modules.api.post(HttpExchange.of(request, reply, modules), mode, enclave);
   });
 }
 

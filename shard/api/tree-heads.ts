@@ -19,7 +19,7 @@ export function treeHeadRoutes(app: FastifyInstance, modules: DoorModules): void
   const fail = (exchange: Exchange, code: number): void => exchange.answer(code, errorBytes(code));
 
   const sth = (request: FastifyRequest, reply: FastifyReply): void => {
-    const exchange = new HttpExchange(request, reply, modules);
+    const exchange = HttpExchange.of(request, reply, modules);
     const enclave = hex32((request.params as Params).enclave);
     if (enclave) api.sth(exchange, enclave);
     else fail(exchange, INVALID_ROUTE);
@@ -28,7 +28,7 @@ export function treeHeadRoutes(app: FastifyInstance, modules: DoorModules): void
   app.get('/enclave/:enclave/sth', sth);
 
   app.get('/:enclave/consistency', (request, reply) => {
-    const exchange = new HttpExchange(request, reply, modules);
+    const exchange = HttpExchange.of(request, reply, modules);
     const enclave = hex32((request.params as Params).enclave);
     if (!enclave) return fail(exchange, INVALID_ROUTE);
     const query = request.query as { from?: unknown; to?: unknown };
@@ -39,7 +39,7 @@ export function treeHeadRoutes(app: FastifyInstance, modules: DoorModules): void
   });
 
   app.get('/:enclave/receipt/:hash', (request, reply) => {
-    const exchange = new HttpExchange(request, reply, modules);
+    const exchange = HttpExchange.of(request, reply, modules);
     const params = request.params as Params;
     const enclave = hex32(params.enclave);
     const hash = hex32(params.hash);
