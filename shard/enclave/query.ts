@@ -64,7 +64,8 @@ export class Queries {
         if (stop !== 0) return stop;
         sliceEnds = performance.now() + SLICE_MS;
       }
-      if (seq < 0) continue;
+      if (typeof seq !== 'number') await seq;
+      if (typeof seq !== 'number' || seq < 0) continue;
       const stored = this.#m.log.recordNow(actor.key, seq) ?? (await this.#m.log.record(actor.key, seq));
       if (!stored) return UNAVAILABLE;
       const type = stored.record[6];

@@ -163,8 +163,9 @@ export interface EnclaveLog {
   /** The same if it can be had without waiting, else null. */
   recordNow(key: LogKey, seq: number): StoredEvent | null;
   /** Seqs whose events may match the plan, in order. Yields −1 for a step of a long search that has found nothing yet, so
-   *  that no step takes longer than some milliseconds; the caller may pause between any two, however long. */
-  candidates(key: LogKey, plan: CandidatePlan): Iterable<number>;
+   *  that no step takes longer than some milliseconds, and a promise where the store has to be asked: await it before
+   *  the next step; it rejects as a read does. The caller may pause between any two, however long. */
+  candidates(key: LogKey, plan: CandidatePlan): Iterable<number | Promise<unknown>>;
   /** First seq whose timestamp is ≥ `time` (head seq + 1 if none). Timestamps never decrease. */
   seqAtTime(key: LogKey, time: number): Promise<number>;
   /** What the enclave takes up; null if there is none. */

@@ -298,18 +298,24 @@ export function logConformance(name: string, make: () => Promise<LogBackend>): v
       }
       const { key, ids } = driver.enclave;
       await driver.acknowledged([{ type: 'Update', target: ids[4] as Uint8Array, content: '{}' }]);
-      const all = (plan: object): number[] =>
-        [...log.candidates(key, { from: 0, to: 1000, reverse: false, ...plan })].filter((seq) => seq >= 0);
+      const all = async (plan: object): Promise<number[]> => {
+        const found: number[] = [];
+        for (const step of log.candidates(key, { from: 0, to: 1000, reverse: false, ...plan })) {
+          if (typeof step !== 'number') await step;
+          else if (step >= 0) found.push(step);
+        }
+        return found;
+      };
       const seqs = Array.from({ length: 30 }, (_, i) => i);
-      assert.deepEqual(all({}), [...seqs, 30]);
+      assert.deepEqual(await all({}), [...seqs, 30]);
       assert.deepEqual(
-        all({ froms: [ann] }),
+        await all({ froms: [ann] }),
         seqs.filter((i) => i % 3 === 0),
       );
-      assert.deepEqual(all({ types: ['Odd'], froms: [ann], reverse: true }), [27, 21, 15, 9, 3]);
-      assert.deepEqual(all({ tags: [{ name: 'p', values: null }] }), [0, 5, 10, 15, 20, 25]);
+      assert.deepEqual(await all({ types: ['Odd'], froms: [ann], reverse: true }), [27, 21, 15, 9, 3]);
+      assert.deepEqual(await all({ tags: [{ name: 'p', values: null }] }), [0, 5, 10, 15, 20, 25]);
       assert.deepEqual(
-        all({
+        await all({
           tags: [
             { name: 'p', values: ['v5', 'v20', 'v6'] },
             { name: 'q', values: null },
@@ -317,11 +323,14 @@ export function logConformance(name: string, make: () => Promise<LogBackend>): v
         }),
         [5, 20],
       );
-      assert.deepEqual(all({ tags: [{ name: 'p', values: ['ü'] }], from: 6, to: 15 }), [10, 15]);
-      assert.deepEqual(all({ tags: [{ name: 'q', values: ['v5'] }] }), []);
-      assert.deepEqual(all({ targets: [ids[4] as Uint8Array] }), [30]);
-      assert.deepEqual(all({ ids: [ids[7] as Uint8Array, ids[2] as Uint8Array, owner(3)], reverse: true }), [7, 2]);
-      assert.deepEqual(all({ seqs: [9, 3, 3, 999] }), [3, 9]);
+      assert.deepEqual(await all({ tags: [{ name: 'p', values: ['ü'] }], from: 6, to: 15 }), [10, 15]);
+      assert.deepEqual(await all({ tags: [{ name: 'q', values: ['v5'] }] }), []);
+      assert.deepEqual(await all({ targets: [ids[4] as Uint8Array] }), [30]);
+      assert.deepEqual(
+        await all({ ids: [ids[7] as Uint8Array, ids[2] as Uint8Array, owner(3)], reverse: true }),
+        [7, 2],
+      );
+      assert.deepEqual(await all({ seqs: [9, 3, 3, 999] }), [3, 9]);
       assert.equal(await log.seqAtTime(key, 0), 0);
       assert.equal(await log.seqAtTime(key, driver.enclave.timestamp), 30);
       assert.equal(await log.seqAtTime(key, 99), 9);

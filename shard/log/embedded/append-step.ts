@@ -1,11 +1,13 @@
 import { RECORD_CLOSING, RECORD_EVENT } from '../../../kernel/kernel.ts';
 import { readInt, writeInt } from '../bytes.ts';
 import { HEAD_BYTES } from '../head-bytes.ts';
+import { eachRecord } from '../records.ts';
+import { KEY_PREFIX, numberKey } from '../row-keys.ts';
 import { encodeClosing } from './closing-row.ts';
-import { eachRecord, entrySize, PART_EARLIER, PART_LATER, sealEntryRow, writeEntry } from './entry-row.ts';
+import { entryKey } from './entry-keys.ts';
+import { entrySize, PART_EARLIER, PART_LATER, sealEntryRow, writeEntry } from './entry-row.ts';
 import { eraseJournalKey } from './erase-journal.ts';
 import { CONDITION_AT, CONDITION_BYTES, checkHeadRow, HEAD_ROW, sealHeadRow } from './head-row.ts';
-import { entryKey, KEY_PREFIX, numberKey } from './row-keys.ts';
 import { getRow } from './store.ts';
 import { journalOverwrite, moveDue, PRESENT, put, type Transaction } from './transaction.ts';
 import { CODE_FENCED, CODE_OK, PACKED_EXPECTED, PACKED_HEADER, PACKED_NEXT } from './writer-messages.ts';

@@ -1,7 +1,7 @@
 import { crc32 } from 'node:zlib';
 import { FORMAT_VERSION } from '../../../kernel/kernel.ts';
 import { LogDamaged, LogFormat } from '../log-errors.ts';
-import { keyOf } from './row-keys.ts';
+import { keyOf } from '../row-keys.ts';
 
 /** Database `closings`, by CT leaf index: u16 format, u16 zero, u32 crc32 of key and record, the closing record. */
 export function encodeClosing(record: Uint8Array, key: Uint8Array): Buffer {

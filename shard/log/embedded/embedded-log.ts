@@ -1,5 +1,6 @@
 import { join } from 'node:path';
 import type { Head } from '../../../kernel/kernel.ts';
+import { type CheckpointRows, CheckpointStore } from '../checkpoint-store.ts';
 import type {
   Append,
   AppendResult,
@@ -14,19 +15,20 @@ import type {
   StoredEvent,
   Usage,
 } from '../enclave-log.ts';
+import { foldHead } from '../fold-head.ts';
 import { sameHead } from '../head-bytes.ts';
+import { IndexReader } from '../index-reader.ts';
 import { LogDamaged, LogUnavailable } from '../log-errors.ts';
-import { CheckpointStore } from './checkpoint-store.ts';
+import { prefixOf } from '../row-keys.ts';
 import { ContentReader } from './content-reader.ts';
 import { Eraser } from './eraser.ts';
-import { foldHead } from './fold-head.ts';
 import { watchOwner } from './folder-owner.ts';
-import { IndexReader } from './index-reader.ts';
+import { EmbeddedIndexStorage } from './index-storage.ts';
 import { LogReader } from './log-reader.ts';
 import { RecordCache } from './record-cache.ts';
 import { packReplacement } from './replacement.ts';
-import { prefixOf } from './row-keys.ts';
-import { openStore, type Store } from './store.ts';
+import { getRow, openStore, type Store } from './store.ts';
+import { keysFrom } from './transaction.ts';
 import type { WriteQueue } from './write-queue.ts';
 
 export interface EmbeddedLogOptions {
@@ -60,8 +62,8 @@ export class EmbeddedLog implements EnclaveLog {
     this.#contents = new ContentReader(join(options.folder, 'content'));
     this.#reader = new LogReader(this.#store, this.#contents);
     this.#records = new RecordCache(this.#reader, this.#contents);
-    this.#index = new IndexReader(this.#store, this.#reader, this.#records, queue);
-    this.#checkpoints = new CheckpointStore(this.#store, options.checkpointKey);
+    this.#index = new IndexReader(new EmbeddedIndexStorage(this.#store, this.#reader, this.#records, queue));
+    this.#checkpoints = new CheckpointStore(checkpointRows(this.#store), options.checkpointKey);
     this.#eraser = new Eraser(this.#store, this.#index, this.#records, queue);
     this.#eraser.resume();
     this.#watch = watchOwner(this.#store, () => options.onLost?.());
@@ -145,7 +147,7 @@ export class EmbeddedLog implements EnclaveLog {
     return this.#index.find(key, 'hash', hash);
   }
 
-  candidates(key: LogKey, plan: CandidatePlan): Iterable<number> {
+  candidates(key: LogKey, plan: CandidatePlan): Iterable<number | Promise<unknown>> {
     return this.#index.candidates(key, plan);
   }
 
@@ -246,4 +248,8 @@ export class EmbeddedLog implements EnclaveLog {
 
 function must(result: AppendResult): void {
   if (result !== 'ok') throw new LogUnavailable(result);
+}
+
+function checkpointRows({ checkpoints }: Store): CheckpointRows {
+  return { keys: (prefix) => keysFrom(checkpoints, prefix, prefix), get: (key) => getRow(checkpoints, key) };
 }

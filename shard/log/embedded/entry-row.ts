@@ -1,10 +1,11 @@
 import { crc32 } from 'node:zlib';
 import { FORMAT_VERSION, type Head, RECORD_EVENT, RULES_VERSION } from '../../../kernel/kernel.ts';
 import { padded, readInt, writeInt } from '../bytes.ts';
-import type { LogKey } from '../enclave-log.ts';
 import { HEAD_BYTES, readHead } from '../head-bytes.ts';
 import { LogDamaged, LogFormat } from '../log-errors.ts';
-import { entryKeySeq, keyOf } from './row-keys.ts';
+import { eachRecord } from '../records.ts';
+import { keyOf } from '../row-keys.ts';
+import { entryKeySeq } from './entry-keys.ts';
 
 /**
  * A batch, or a part of one, in database `entries`: everything but the contents, which lie in a content file. Large
@@ -137,21 +138,6 @@ export function entryAfter(entry: Entry): Head {
 
 export function pageSum(entry: Entry, page: number): number {
   return entry.row.readUInt32LE(ENTRY_HEADER + entry.skeleton.length + 4 * page);
-}
-
-/** Calls `visit` for every record with its offset in the skeleton. Throws LogDamaged on lengths that do not add up. */
-export function eachRecord(
-  skeleton: Buffer,
-  visit: (at: number, length: number, kind: number) => void,
-  key: LogKey | null = null,
-): void {
-  let at = 0;
-  while (at < skeleton.length) {
-    const length = at + 8 > skeleton.length ? 0 : skeleton.readUInt32LE(at);
-    if (length < 272 || (length & 7) !== 0 || at + length > skeleton.length) throw new LogDamaged(key, -1, 'record');
-    visit(at, length, skeleton[at + 4] as number);
-    at += length;
-  }
 }
 
 /** By event: where its record begins in the skeleton, and its content in the content as written (erased ones have length 0). */

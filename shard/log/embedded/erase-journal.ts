@@ -1,6 +1,6 @@
 import { readInt, writeInt } from '../bytes.ts';
+import { KEY_PREFIX } from '../row-keys.ts';
 import type { ContentPlace } from './entry-row.ts';
-import { KEY_PREFIX } from './row-keys.ts';
 
 /**
  * Database `erasures`: what a Delete still has to do.

@@ -1,8 +1,8 @@
 import { TYPES } from '../../../kernel/kernel.ts';
+import type { IndexReader } from '../index-reader.ts';
+import { KEY_PREFIX, keyOf } from '../row-keys.ts';
 import { JOURNAL_BYTES, JOURNAL_EVENT } from './erase-journal.ts';
-import type { IndexReader } from './index-reader.ts';
 import type { RecordCache } from './record-cache.ts';
-import { KEY_PREFIX, keyOf } from './row-keys.ts';
 import type { Store } from './store.ts';
 import type { WriteQueue } from './write-queue.ts';
 
@@ -93,8 +93,8 @@ export class Eraser {
         reverse: false,
         targets: [id],
       })) {
-        if (candidate < 0) {
-          await new Promise(setImmediate);
+        if (typeof candidate !== 'number' || candidate < 0) {
+          await (candidate instanceof Promise ? candidate : new Promise(setImmediate));
           continue;
         }
         const record = this.#records.skeleton(key, candidate);

@@ -1,7 +1,8 @@
 import type { Head } from '../../../kernel/kernel.ts';
+import { foldHead } from '../fold-head.ts';
+import { KEY_PREFIX } from '../row-keys.ts';
+import { entryKey, entryKeySeq } from './entry-keys.ts';
 import { decodeEntry, type Entry, entryAfter, entryBefore, PART_EARLIER, PART_LATER } from './entry-row.ts';
-import { foldHead } from './fold-head.ts';
-import { entryKey, entryKeySeq, KEY_PREFIX } from './row-keys.ts';
 import { getRow, type Rows } from './store.ts';
 
 export interface FoundRow {

@@ -5,7 +5,7 @@ import { readInt, writeInt } from '../bytes.ts';
 import type { Epoch } from '../enclave-log.ts';
 import { HEAD_BYTES, readHead } from '../head-bytes.ts';
 import { LogDamaged, LogFormat } from '../log-errors.ts';
-import { keyOf } from './row-keys.ts';
+import { keyOf } from '../row-keys.ts';
 
 /**
  * The row that every conditional write compares (database `heads`):

@@ -1,15 +1,16 @@
 import { type Head, RECORD_CLOSING, RECORD_EVENT } from '../../../kernel/kernel.ts';
 import { readInt, readKeyInt } from '../bytes.ts';
 import type { Batch, LogKey } from '../enclave-log.ts';
+import { offsetOfHead } from '../fold-head.ts';
 import { sameHead } from '../head-bytes.ts';
 import { LogDamaged } from '../log-errors.ts';
+import { eachRecord } from '../records.ts';
+import { keyOf, numberKey, prefixOf } from '../row-keys.ts';
 import { decodeClosing } from './closing-row.ts';
 import type { ContentReader } from './content-reader.ts';
-import { decodeEntry, type Entry, eachRecord, entryBefore } from './entry-row.ts';
+import { decodeEntry, type Entry, entryBefore } from './entry-row.ts';
 import { entriesForwards, findEntryRow, linkedBackwards } from './find-entry.ts';
-import { offsetOfHead } from './fold-head.ts';
 import { decodeHeadRow, type HeadRow } from './head-row.ts';
-import { keyOf, numberKey, prefixOf } from './row-keys.ts';
 import { getRow, type Store } from './store.ts';
 
 /** One is enough unless a further Delete of the same batch comes between. */

@@ -1,10 +1,10 @@
 import { readInt } from '../bytes.ts';
 import type { LogKey, StoredEvent } from '../enclave-log.ts';
 import { LogDamaged } from '../log-errors.ts';
+import { prefixOf } from '../row-keys.ts';
 import type { ContentReader } from './content-reader.ts';
 import { contentOffsets, type Entry } from './entry-row.ts';
 import type { LogReader } from './log-reader.ts';
-import { prefixOf } from './row-keys.ts';
 
 /** Bytes of decoded batches kept, over all enclaves; the least recently used goes first. */
 const KEPT_BYTES = 32 * 1024 * 1024;

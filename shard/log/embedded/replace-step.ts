@@ -1,23 +1,23 @@
 import { type Head, RECORD_EVENT } from '../../../kernel/kernel.ts';
 import { asBuffer, readInt, writeInt } from '../bytes.ts';
+import { offsetOfHead } from '../fold-head.ts';
 import { emptyHead, HEAD_BYTES, sameHead, writeHead } from '../head-bytes.ts';
 import { LogDamaged } from '../log-errors.ts';
+import { eachRecord } from '../records.ts';
+import { numberKey } from '../row-keys.ts';
 import { appendStep } from './append-step.ts';
 import {
   type ContentPlace,
   contentOffsets,
   decodeEntry,
   type Entry,
-  eachRecord,
   type Hole,
   PART_EARLIER,
   rewriteEntry,
   sealEntryRow,
 } from './entry-row.ts';
 import { entriesBackwards, linkedBackwards, positionOf } from './find-entry.ts';
-import { offsetOfHead } from './fold-head.ts';
 import { sealHeadRow } from './head-row.ts';
-import { numberKey } from './row-keys.ts';
 import { getRow, type Store } from './store.ts';
 import {
   headRow,

@@ -1,8 +1,8 @@
 import { type Head, IC_TARGET, RECORD_EVENT, TYPES } from '../../../kernel/kernel.ts';
 import { asBuffer, readInt } from '../bytes.ts';
 import type { Append, Batch, Epoch, LogKey } from '../enclave-log.ts';
-import { eachRecord } from './entry-row.ts';
-import { foldHead } from './fold-head.ts';
+import { foldHead } from '../fold-head.ts';
+import { eachRecord } from '../records.ts';
 import { packAppend, packedSize } from './writer-messages.ts';
 
 const DELETE = TYPES.indexOf('Delete');

@@ -1,9 +1,10 @@
 import { readInt } from '../bytes.ts';
 import type { Epoch } from '../enclave-log.ts';
+import { KEY_PREFIX } from '../row-keys.ts';
+import { dueKey } from './entry-keys.ts';
 import type { ContentPlace, Hole } from './entry-row.ts';
 import { overwriteJournalKey, overwriteJournalValue } from './erase-journal.ts';
 import { checkHeadRow } from './head-row.ts';
-import { dueKey, KEY_PREFIX } from './row-keys.ts';
 import { getRow, type Rows, type Store } from './store.ts';
 
 /** One group's transaction, as its steps see it. */

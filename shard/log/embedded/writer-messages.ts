@@ -2,6 +2,7 @@ import type { Head } from '../../../kernel/kernel.ts';
 import { padded, writeInt } from '../bytes.ts';
 import type { Append, AppendResult, Epoch } from '../enclave-log.ts';
 import { writeHead } from '../head-bytes.ts';
+import type { Row } from '../index-storage.ts';
 import { writeEpoch } from './head-row.ts';
 
 /**
@@ -91,11 +92,6 @@ export type WriteOp =
       readonly packed: Uint8Array;
       readonly appends: number;
     };
-
-export interface Row {
-  readonly key: Uint8Array;
-  readonly value: Uint8Array;
-}
 
 export interface WriteGroup {
   readonly kind: 'group';

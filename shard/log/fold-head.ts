@@ -1,8 +1,8 @@
 import { createHash } from 'node:crypto';
-import { type Head, RECORD_CLOSING, RECORD_EVENT } from '../../../kernel/kernel.ts';
-import { readInt } from '../bytes.ts';
-import { sameHead } from '../head-bytes.ts';
-import { eachRecord } from './entry-row.ts';
+import { type Head, RECORD_CLOSING, RECORD_EVENT } from '../../kernel/kernel.ts';
+import { readInt } from './bytes.ts';
+import { sameHead } from './head-bytes.ts';
+import { eachRecord } from './records.ts';
 
 /** The head after these records (ARCHITECTURE §3: chain_n = sha256(chain_{n−1} || id_n)). */
 export function foldHead(head: Head, skeleton: Buffer): Head {

@@ -1,10 +1,9 @@
 import { crc32 } from 'node:zlib';
-import { FORMAT_VERSION } from '../../../kernel/kernel.ts';
+import { FORMAT_VERSION } from '../../kernel/kernel.ts';
 import { KEY_PREFIX } from './row-keys.ts';
-import type { Rows } from './store.ts';
 
 /**
- * Database `index`, derived from the entries and rebuilt when it is missing or does not check. Key: prefix, table 1,
+ * Derived from the entries and rebuilt when it is missing or does not check. Key: prefix, table 1,
  * number be32, part 1. Value: u16 format, u16 zero, u32 crc32 of the key and of all from byte 8, u32 generation (head row),
  * u32 count, sorted float64 each.
  *   table = field (index-columns.ts): number = segment, part = first 4 bits of the value; values prefix32 × 4,096 + offset
@@ -42,7 +41,7 @@ export function encodeIndexRow(key: Buffer, generation: number, values: Float64A
   return row;
 }
 
-/** Sorted values of a row. Valid until the next read of the store. */
+/** Sorted values of a row, over its bytes. */
 export class IndexRow {
   readonly #bytes: Buffer;
   readonly count: number;
@@ -52,12 +51,7 @@ export class IndexRow {
     this.count = bytes.readUInt32LE(12);
   }
 
-  /** Null if the row is missing, of another generation or format, or does not check: then it is built again. */
-  static read(rows: Rows, key: Buffer, generation: number): IndexRow | null {
-    const fast = rows.getBinaryFast(key);
-    return fast === undefined ? null : IndexRow.of(fast.subarray(0, fast.length), key, generation);
-  }
-
+  /** Null if the row is of another generation or format, or does not check: then it is built again. */
   static of(bytes: Buffer, key: Buffer, generation: number): IndexRow | null {
     if (bytes.length < HEADER || crc32(bytes.subarray(8), crc32(key)) !== bytes.readUInt32LE(4)) return null;
     if (bytes.readUInt16LE(0) !== FORMAT_VERSION || bytes.readUInt32LE(8) !== generation) return null;

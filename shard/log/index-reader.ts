@@ -1,7 +1,6 @@
-import { RECORD_EVENT } from '../../../kernel/kernel.ts';
-import { asBuffer } from '../bytes.ts';
-import type { Batch, CandidatePlan, LogKey } from '../enclave-log.ts';
-import { eachRecord } from './entry-row.ts';
+import { RECORD_EVENT } from '../../kernel/kernel.ts';
+import { asBuffer } from './bytes.ts';
+import type { Batch, CandidatePlan, LogKey } from './enclave-log.ts';
 import { IndexBuilder, SLICE_MS } from './index-builder.ts';
 import {
   bytesPrefix,
@@ -16,15 +15,16 @@ import {
   tagPrefix,
   textPrefix,
 } from './index-columns.ts';
-import { BLOCK, BLOCK_SEGMENTS, IndexRow, indexKey, segmentPart } from './index-rows.ts';
-import type { LogReader } from './log-reader.ts';
-import type { RecordCache } from './record-cache.ts';
-import { prefixOf } from './row-keys.ts';
-import type { Store } from './store.ts';
-import type { WriteQueue } from './write-queue.ts';
+import { BLOCK, BLOCK_SEGMENTS, indexKey, segmentPart } from './index-rows.ts';
+import { finish, type IndexStorage, type SearchStep, settled } from './index-storage.ts';
+import { eachRecord } from './records.ts';
+import { nameOf, prefixOf } from './row-keys.ts';
 
 /** Enclaves whose unfinished segment is kept in memory at most (about 100 KiB each); the least recently used goes. */
 const TAILS = 1024;
+
+/** Segments whose rows are announced to the storage at once. */
+const AHEAD = 8;
 
 /** One condition: an event must have one of these prefixes in this field. */
 interface Term {
@@ -34,18 +34,14 @@ interface Term {
 
 /** Answers lookups from sorted segments, and from memory for the segment that is not full yet. */
 export class IndexReader {
-  readonly #store: Store;
-  readonly #reader: LogReader;
-  readonly #records: RecordCache;
+  readonly #storage: IndexStorage;
   readonly #builder: IndexBuilder;
   /** by key prefix; made by the first append of a segment or the first lookup, kept up to date by appends */
   readonly #tails = new Map<string, IndexColumns>();
 
-  constructor(store: Store, reader: LogReader, records: RecordCache, queue: WriteQueue) {
-    this.#store = store;
-    this.#reader = reader;
-    this.#records = records;
-    this.#builder = new IndexBuilder(store, reader, records, queue);
+  constructor(storage: IndexStorage) {
+    this.#storage = storage;
+    this.#builder = new IndexBuilder(storage);
   }
 
   /** A durable batch: full segments are handed to the builder. */
@@ -84,19 +80,14 @@ export class IndexReader {
   }
 
   /** seq of the event with this id or commit hash, −1 if there is none. */
-  async find(key: LogKey, field: 'id' | 'hash', value: Uint8Array): Promise<number> {
-    const steps = this.#find(key, field === 'id' ? FIELD_ID : FIELD_HASH, value);
-    for (;;) {
-      const step = steps.next();
-      if (step.done === true) return step.value;
-      await new Promise(setImmediate);
-    }
+  find(key: LogKey, field: 'id' | 'hash', value: Uint8Array): Promise<number> {
+    return finish(this.#find(key, field === 'id' ? FIELD_ID : FIELD_HASH, value));
   }
 
   /** As EnclaveLog.candidates. */
-  *candidates(key: LogKey, plan: CandidatePlan): Generator<number> {
-    const state = this.#reader.head(key);
-    const head = state?.head.seq ?? -1;
+  *candidates(key: LogKey, plan: CandidatePlan): Generator<number | Promise<unknown>> {
+    const state = yield* asPauses(settled(this.#storage.state(key)));
+    const head = state?.seq ?? -1;
     const from = Math.max(0, plan.from);
     const to = Math.min(plan.to, head);
     const listed = yield* this.#listed(key, plan);
@@ -117,7 +108,15 @@ export class IndexReader {
     let slice = performance.now() + SLICE_MS;
     for (let i = 0; i <= last - first; i++) {
       const segment = plan.reverse ? last - i : first + i;
-      const bits = yield* pausing(this.#match(key, prefix, state.generation, segment, terms, head));
+      if (this.#storage.ahead !== null && i % AHEAD === 0) {
+        const rows: Buffer[] = [];
+        for (let n = 0; n < AHEAD && i + n <= last - first; n++) {
+          const next = plan.reverse ? segment - n : segment + n;
+          if ((next + 1) * SEGMENT <= head + 1) rows.push(...rowKeysOf(prefix, next, terms));
+        }
+        if (rows.length > 0) yield this.#storage.ahead(rows, state.generation);
+      }
+      const bits = yield* asPauses(this.#match(key, prefix, state.generation, segment, terms, head));
       if (bits !== null)
         for (const offset of offsetsOf(bits, plan.reverse)) {
           const seq = segment * SEGMENT + offset;
@@ -139,35 +138,43 @@ export class IndexReader {
   }
 
   /** Seqs that the plan names itself, by seq or by id, in its order; null if it names none. */
-  *#listed(key: LogKey, plan: CandidatePlan): Generator<number, number[] | null> {
+  *#listed(key: LogKey, plan: CandidatePlan): Generator<number | Promise<unknown>, number[] | null> {
     if (plan.ids === undefined && plan.seqs === undefined) return null;
     let seqs = new Set(plan.seqs ?? []);
     if (plan.ids !== undefined) {
       const found = new Set<number>();
-      for (const id of plan.ids) found.add(yield* pausing(this.#find(key, FIELD_ID, id)));
+      for (const id of plan.ids) found.add(yield* asPauses(this.#find(key, FIELD_ID, id)));
       seqs = plan.seqs === undefined ? found : new Set([...seqs].filter((seq) => found.has(seq)));
     }
     return [...seqs].sort((a, b) => (plan.reverse ? b - a : a - b));
   }
 
-  *#find(key: LogKey, field: number, value: Uint8Array): Generator<void, number> {
-    const row = this.#reader.head(key);
-    if (row === null || row.head.seq < 0) return -1;
+  *#find(key: LogKey, field: number, value: Uint8Array): Generator<SearchStep, number> {
+    const state = yield* settled(this.#storage.state(key));
+    if (state === null || state.seq < 0) return -1;
     const prefix = prefixOf(key);
     const short = bytesPrefix(value);
     const at = field === FIELD_ID ? 48 : 80;
-    const is = (seq: number): boolean => this.#records.skeleton(key, seq)?.compare(value, 0, 32, at, at + 32) === 0;
-    const tail = yield* this.#tail(key, row.head.seq);
+    const storage = this.#storage;
+    function* first(seqs: readonly number[]): Generator<SearchStep, number> {
+      for (const seq of seqs) {
+        const record = yield* settled(storage.skeleton(key, seq));
+        if (record?.compare(value, 0, 32, at, at + 32) === 0) return seq;
+      }
+      return -1;
+    }
+    const tail = yield* this.#tail(key, state.seq);
     const seqs: number[] = [];
     tail.scan(field, short, (offset) => seqs.push(tail.segment * SEGMENT + offset));
-    for (const seq of seqs) if (is(seq)) return seq;
+    const recent = yield* first(seqs);
+    if (recent >= 0) return recent;
     let segment = tail.segment - 1;
     while (segment >= 0) {
       const found: number[] = [];
       const block = Math.floor(segment / BLOCK_SEGMENTS);
       const wide =
         segment % BLOCK_SEGMENTS === BLOCK_SEGMENTS - 1
-          ? IndexRow.read(this.#store.index, indexKey(prefix, BLOCK + field, block, short >>> 24), row.generation)
+          ? yield* settled(storage.row(indexKey(prefix, BLOCK + field, block, short >>> 24), state.generation))
           : null;
       if (wide !== null) {
         wide.each(short * SEGMENT * BLOCK_SEGMENTS, SEGMENT * BLOCK_SEGMENTS, (offset) =>
@@ -176,10 +183,13 @@ export class IndexReader {
         segment -= BLOCK_SEGMENTS;
       } else {
         const start = segment * SEGMENT;
-        yield* this.#each(key, prefix, row.generation, segment, field, [short], (offset) => found.push(start + offset));
+        yield* this.#each(key, prefix, state.generation, segment, field, [short], (offset) =>
+          found.push(start + offset),
+        );
         segment--;
       }
-      for (const seq of found) if (is(seq)) return seq;
+      const seq = yield* first(found);
+      if (seq >= 0) return seq;
     }
     return -1;
   }
@@ -192,7 +202,7 @@ export class IndexReader {
     segment: number,
     terms: readonly Term[],
     head: number,
-  ): Generator<void, Uint32Array | null> {
+  ): Generator<SearchStep, Uint32Array | null> {
     const full = (segment + 1) * SEGMENT <= head + 1;
     let all: Uint32Array | null = null;
     for (const term of terms) {
@@ -221,10 +231,10 @@ export class IndexReader {
     field: number,
     prefixes: readonly number[],
     found: (offset: number) => void,
-  ): Generator<void> {
+  ): Generator<SearchStep, void> {
     let missing = false;
     for (const short of prefixes) {
-      const row = IndexRow.read(this.#store.index, indexKey(prefix, field, segment, segmentPart(short)), generation);
+      const row = yield* settled(this.#storage.row(indexKey(prefix, field, segment, segmentPart(short)), generation));
       if (row === null) missing = true;
       else row.each(short * SEGMENT, SEGMENT, found);
     }
@@ -234,7 +244,7 @@ export class IndexReader {
   }
 
   /** The columns of the segment that is not full at `head`, read from the records if they are not in memory. */
-  *#tail(key: LogKey, head: number): Generator<void, IndexColumns> {
+  *#tail(key: LogKey, head: number): Generator<SearchStep, IndexColumns> {
     const name = nameOf(key);
     const segment = Math.floor((head + 1) / SEGMENT);
     const known = this.#tails.get(name);
@@ -250,13 +260,21 @@ export class IndexReader {
   }
 }
 
-/** A step of building or reading, as the −1 of EnclaveLog.candidates. */
-function* pausing<T>(steps: Generator<void, T>): Generator<number, T> {
+/** Steps of a search as those of EnclaveLog.candidates. */
+function* asPauses<T>(steps: Generator<SearchStep, T>): Generator<number | Promise<unknown>, T> {
   for (;;) {
     const step = steps.next();
     if (step.done === true) return step.value;
-    yield -1;
+    yield step.value ?? -1;
   }
+}
+
+function rowKeysOf(prefix: Buffer, segment: number, terms: readonly Term[]): Buffer[] {
+  return terms.flatMap(({ field, prefixes }) => [
+    ...new Map(
+      prefixes.map((short) => [segmentPart(short), indexKey(prefix, field, segment, segmentPart(short))]),
+    ).values(),
+  ]);
 }
 
 function termsOf(plan: CandidatePlan): Term[] {
@@ -285,8 +303,4 @@ function* offsetsOf(bits: Uint32Array, reverse: boolean): Generator<number> {
       word = (word & ~(1 << bit)) >>> 0;
     }
   }
-}
-
-function nameOf(key: LogKey): string {
-  return prefixOf(key).toString('latin1');
 }

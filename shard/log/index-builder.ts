@@ -1,12 +1,8 @@
-import type { LogKey } from '../enclave-log.ts';
+import type { LogKey } from './enclave-log.ts';
 import { FIELD_HASH, FIELD_ID, FIELDS, IndexColumns, SEGMENT } from './index-columns.ts';
-import { BLOCK, BLOCK_SEGMENTS, encodeIndexRow, IndexRow, indexKey, SEGMENT_PARTS, segmentPart } from './index-rows.ts';
-import type { LogReader } from './log-reader.ts';
-import type { RecordCache } from './record-cache.ts';
+import { BLOCK, BLOCK_SEGMENTS, encodeIndexRow, indexKey, SEGMENT_PARTS, segmentPart } from './index-rows.ts';
+import { type IndexStorage, type Row, type SearchStep, settled } from './index-storage.ts';
 import { prefixOf } from './row-keys.ts';
-import type { Store } from './store.ts';
-import type { WriteQueue } from './write-queue.ts';
-import type { Row } from './writer-messages.ts';
 
 /** Longest stretch of work between two looks at the event loop, ms. */
 export const SLICE_MS = 1;
@@ -21,20 +17,14 @@ interface Job {
 
 /** Makes index segments, in the background or for a reader that can't wait, and hands them to the writer. */
 export class IndexBuilder {
-  readonly #store: Store;
-  readonly #reader: LogReader;
-  readonly #records: RecordCache;
-  readonly #queue: WriteQueue;
+  readonly #storage: IndexStorage;
   readonly #jobs: Job[] = [];
-  #running: Generator<void> | null = null;
+  #running: Generator<SearchStep, unknown> | null = null;
   #scheduled = false;
   #closed = false;
 
-  constructor(store: Store, reader: LogReader, records: RecordCache, queue: WriteQueue) {
-    this.#store = store;
-    this.#reader = reader;
-    this.#records = records;
-    this.#queue = queue;
+  constructor(storage: IndexStorage) {
+    this.#storage = storage;
   }
 
   /** A segment is full; `columns` if they are at hand. */
@@ -45,14 +35,15 @@ export class IndexBuilder {
   }
 
   /** Reads the records that are missing before seq `until` into the columns. A step per millisecond. */
-  *extend(key: LogKey, columns: IndexColumns, until: number): Generator<void, IndexColumns> {
+  *extend(key: LogKey, columns: IndexColumns, until: number): Generator<SearchStep, IndexColumns> {
     let slice = performance.now() + SLICE_MS;
     while (columns.next < until && columns.count < SEGMENT) {
-      const record = this.#records.skeleton(key, columns.next);
+      const stored = this.#storage.skeleton(key, columns.next);
+      const record = stored instanceof Promise ? yield* settled(stored) : stored;
       if (record === null) break;
       columns.add(record);
       if ((columns.count & 15) === 0 && performance.now() > slice) {
-        yield;
+        yield null;
         slice = performance.now() + SLICE_MS;
       }
     }
@@ -60,8 +51,8 @@ export class IndexBuilder {
   }
 
   /** Makes the rows of a full segment, and of its block if that is full, and has them written. */
-  *build(key: LogKey, segment: number, ready: IndexColumns | null): Generator<void, IndexColumns> {
-    const generation = this.#reader.head(key)?.generation ?? 0;
+  *build(key: LogKey, segment: number, ready: IndexColumns | null): Generator<SearchStep, IndexColumns> {
+    const generation = (yield* settled(this.#storage.state(key)))?.generation ?? 0;
     const columns = ready ?? (yield* this.extend(key, new IndexColumns(segment), (segment + 1) * SEGMENT));
     if (columns.count < SEGMENT) return columns;
     const prefix = prefixOf(key);
@@ -75,9 +66,9 @@ export class IndexBuilder {
         put.push({ key: rowKey, value: encodeIndexRow(rowKey, generation, values.subarray(start, end)) });
         start = end;
       }
-      yield;
+      yield null;
     }
-    void this.#queue.submit({ kind: 'index', prefix, generation, lastSeq: (segment + 1) * SEGMENT - 1, put });
+    this.#storage.write(key, generation, (segment + 1) * SEGMENT - 1, put);
     if ((segment + 1) % BLOCK_SEGMENTS === 0) {
       for (const field of [FIELD_ID, FIELD_HASH])
         yield* this.#block(key, prefix, field, (segment + 1) / BLOCK_SEGMENTS - 1, generation, columns);
@@ -93,20 +84,20 @@ export class IndexBuilder {
     block: number,
     generation: number,
     last: IndexColumns,
-  ): Generator<void> {
+  ): Generator<SearchStep, void> {
     const parts: number[][] = Array.from({ length: 256 }, () => []);
     for (let i = 0; i < BLOCK_SEGMENTS; i++) {
       const segment = block * BLOCK_SEGMENTS + i;
       const values =
         segment === last.segment
           ? last.sorted(field)
-          : (this.#stored(prefix, field, segment, generation) ??
+          : ((yield* this.#stored(prefix, field, segment, generation)) ??
             (yield* this.extend(key, new IndexColumns(segment), (segment + 1) * SEGMENT)).sorted(field));
       for (const value of values) {
         const hash = Math.floor(value / SEGMENT);
         (parts[hash >>> 24] as number[]).push(hash * SEGMENT * BLOCK_SEGMENTS + i * SEGMENT + (value % SEGMENT));
       }
-      yield;
+      yield null;
     }
     const put: Row[] = [];
     for (let part = 0; part < parts.length; part++) {
@@ -115,21 +106,20 @@ export class IndexBuilder {
         key: rowKey,
         value: encodeIndexRow(rowKey, generation, Float64Array.from(parts[part] as number[]).sort()),
       });
-      if ((part & 15) === 15) yield;
+      if ((part & 15) === 15) yield null;
     }
-    void this.#queue.submit({
-      kind: 'index',
-      prefix,
-      generation,
-      lastSeq: (block + 1) * BLOCK_SEGMENTS * SEGMENT - 1,
-      put,
-    });
+    this.#storage.write(key, generation, (block + 1) * BLOCK_SEGMENTS * SEGMENT - 1, put);
   }
 
-  #stored(prefix: Buffer, field: number, segment: number, generation: number): Float64Array | null {
+  *#stored(
+    prefix: Buffer,
+    field: number,
+    segment: number,
+    generation: number,
+  ): Generator<SearchStep, Float64Array | null> {
     const values: number[] = [];
     for (let part = 0; part < SEGMENT_PARTS; part++) {
-      const row = IndexRow.read(this.#store.index, indexKey(prefix, field, segment, part), generation);
+      const row = yield* settled(this.#storage.row(indexKey(prefix, field, segment, part), generation));
       if (row === null) return null;
       for (let at = 0; at < row.count; at++) values.push(row.value(at));
     }
@@ -159,11 +149,24 @@ export class IndexBuilder {
       this.#running = this.build(job.key, job.segment, job.columns);
     }
     try {
-      if (this.#running.next().done === true) this.#running = null;
+      const step = this.#running.next();
+      if (step.done === true) this.#running = null;
+      else if (step.value !== null) {
+        step.value.then(
+          () => this.#schedule(),
+          () => this.#abandon(),
+        );
+        return;
+      }
     } catch {
-      // Damaged records: whoever reads them is told. The index is only an aid.
       this.#running = null;
     }
+    this.#schedule();
+  }
+
+  /** Damaged records or a store that does not answer: whoever reads is told. The index is only an aid. */
+  #abandon(): void {
+    this.#running = null;
     this.#schedule();
   }
 }

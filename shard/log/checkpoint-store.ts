@@ -1,15 +1,14 @@
 import { createHash, createHmac, timingSafeEqual } from 'node:crypto';
-import { FORMAT_VERSION, type Head, RULES_VERSION } from '../../../kernel/kernel.ts';
-import { readInt, writeInt } from '../bytes.ts';
-import type { Checkpoint, LogKey, NewCheckpoint } from '../enclave-log.ts';
-import { HEAD_BYTES, readHead, sameHead, writeHead } from '../head-bytes.ts';
-import { CheckpointGap } from '../log-errors.ts';
+import { FORMAT_VERSION, type Head, RULES_VERSION } from '../../kernel/kernel.ts';
+import { readInt, writeInt } from './bytes.ts';
+import type { Checkpoint, LogKey, NewCheckpoint } from './enclave-log.ts';
+import { HEAD_BYTES, readHead, sameHead, writeHead } from './head-bytes.ts';
+import type { Maybe, Row } from './index-storage.ts';
+import { CheckpointGap } from './log-errors.ts';
 import { KEY_PREFIX, NUMBER_KEY, numberKey, prefixOf } from './row-keys.ts';
-import { getRow, type Store } from './store.ts';
-import type { Row } from './writer-messages.ts';
 
 /**
- * Database `checkpoints`, key: prefix, head seq 8, kind 1. Kinds 0 and 1 begin with a bytes32 HMAC-SHA256 over the row's
+ * Rows of checkpoints, the same in every back end. Key: prefix, head seq 8, kind 1. Kinds 0 and 1 begin with a bytes32 HMAC-SHA256 over the row's
  * key and all from byte 32, u16 format, u16 rules, u32 zero; then
  *   0 base:    head (80), bytes32 sha256 of the kernel's base, u32 recents, u32 zero, and per segment of recents that it
  *              needs: u64 head seq, i64 latest exp, bytes32 its HMAC
@@ -40,13 +39,20 @@ interface Base {
   readonly digest: Buffer;
 }
 
+/** Where a back end keeps the rows. */
+export interface CheckpointRows {
+  /** keys of all rows of a log, in order */
+  keys(prefix: Buffer): Maybe<readonly Buffer[]>;
+  get(key: Buffer): Maybe<Buffer | undefined>;
+}
+
 export class CheckpointStore {
-  readonly #store: Store;
+  readonly #rows: CheckpointRows;
   readonly #key: Uint8Array;
 
-  constructor(store: Store, key: Uint8Array) {
+  constructor(rows: CheckpointRows, key: Uint8Array) {
     if (key.length !== 32) throw new Error('The checkpoint key has 32 bytes.');
-    this.#store = store;
+    this.#rows = rows;
     this.#key = key;
   }
 
@@ -55,14 +61,14 @@ export class CheckpointStore {
     key: LogKey,
     head: Head,
     timestamp: number,
-    passed: (head: Head) => boolean,
+    passed: (head: Head) => Maybe<boolean>,
   ): Promise<Checkpoint | null> {
     const prefix = prefixOf(key);
-    for (const seq of this.#seqs(prefix, BASE).reverse()) {
-      const base = this.#base(prefix, seq);
-      if (base === null || !(sameHead(base.head, head) || passed(base.head))) continue;
-      const recents = this.#recents(prefix, base, timestamp);
-      const state = getRow(this.#store.checkpoints, rowKey(prefix, seq, STATE));
+    for (const seq of seqsOf(await this.#rows.keys(prefix), BASE).reverse()) {
+      const base = await this.#base(prefix, seq);
+      if (base === null || !(sameHead(base.head, head) || (await passed(base.head)))) continue;
+      const recents = await this.#recents(prefix, base, timestamp);
+      const state = await this.#rows.get(rowKey(prefix, seq, STATE));
       if (recents === null || state === undefined || !(await sha256(state)).equals(base.digest)) continue;
       return { head: base.head, base: state, recents };
     }
@@ -73,8 +79,9 @@ export class CheckpointStore {
   async prepare(key: LogKey, checkpoint: NewCheckpoint): Promise<{ put: Row[]; remove: Uint8Array[] }> {
     const prefix = prefixOf(key);
     const { head, base, recent, recentFrom, recentMaxExp, timestamp } = checkpoint;
-    const older = this.#seqs(prefix, BASE).filter((seq) => seq < head.seq);
-    const previous = recentFrom === 0 ? null : this.#base(prefix, recentFrom - 1);
+    const keys = await this.#rows.keys(prefix);
+    const older = seqsOf(keys, BASE).filter((seq) => seq < head.seq);
+    const previous = recentFrom === 0 ? null : await this.#base(prefix, recentFrom - 1);
     if (recentFrom > 0 && previous === null) throw new CheckpointGap();
     const recentKey = rowKey(prefix, head.seq, RECENTS);
     const recents = this.#seal(recentKey, [recent]);
@@ -97,22 +104,22 @@ export class CheckpointStore {
     ];
     if (recent.length > 0) put.push({ key: recentKey, value: recents });
     const keptBases = older.slice(older.length - (KEPT - 1));
-    const needed = new Set(
-      [...listed, ...keptBases.flatMap((seq) => this.#base(prefix, seq)?.listed ?? [])].map((entry) => entry.seq),
-    );
+    const needed = new Set(listed.map((entry) => entry.seq));
+    for (const seq of keptBases)
+      for (const entry of (await this.#base(prefix, seq))?.listed ?? []) needed.add(entry.seq);
     const remove = [
       ...older
         .slice(0, older.length - keptBases.length)
         .flatMap((seq) => [BASE, STATE].map((kind) => rowKey(prefix, seq, kind))),
-      ...this.#seqs(prefix, RECENTS)
+      ...seqsOf(keys, RECENTS)
         .filter((seq) => !needed.has(seq) && seq !== head.seq)
         .map((seq) => rowKey(prefix, seq, RECENTS)),
     ];
     return { put, remove };
   }
 
-  #base(prefix: Buffer, seq: number): Base | null {
-    const row = this.#open(rowKey(prefix, seq, BASE));
+  async #base(prefix: Buffer, seq: number): Promise<Base | null> {
+    const row = await this.#open(rowKey(prefix, seq, BASE));
     if (row === null || row.length < LIST_AT) return null;
     const listed: Listed[] = [];
     for (let at = LIST_AT; at + LISTED <= row.length; at += LISTED) {
@@ -123,11 +130,11 @@ export class CheckpointStore {
   }
 
   /** Oldest first, those without an unexpired hash left out; null if one is missing or is not the one the base names. */
-  #recents(prefix: Buffer, base: Base, timestamp: number): Uint8Array[] | null {
+  async #recents(prefix: Buffer, base: Base, timestamp: number): Promise<Uint8Array[] | null> {
     const recents: Uint8Array[] = [];
     for (const entry of base.listed) {
       if (entry.maxExp <= timestamp) continue;
-      const row = this.#open(rowKey(prefix, entry.seq, RECENTS));
+      const row = await this.#open(rowKey(prefix, entry.seq, RECENTS));
       if (row === null || !row.subarray(0, 32).equals(entry.mac)) return null;
       recents.push(new Uint8Array(row.subarray(HEADER)));
     }
@@ -143,8 +150,8 @@ export class CheckpointStore {
     return row;
   }
 
-  #open(key: Buffer): Buffer | null {
-    const row = getRow(this.#store.checkpoints, key);
+  async #open(key: Buffer): Promise<Buffer | null> {
+    const row = await this.#rows.get(key);
     if (row === undefined || row.length < HEADER) return null;
     if (!timingSafeEqual(row.subarray(0, 32), this.#mac(key, row))) return null;
     return row.readUInt16LE(32) > FORMAT_VERSION || row.readUInt16LE(34) > RULES_VERSION ? null : row;
@@ -153,16 +160,13 @@ export class CheckpointStore {
   #mac(key: Buffer, row: Buffer): Buffer {
     return createHmac('sha256', this.#key).update(key).update(row.subarray(32)).digest();
   }
+}
 
-  #seqs(prefix: Buffer, kind: number): number[] {
-    const seqs: number[] = [];
-    for (const key of this.#store.checkpoints.getKeys({ start: prefix })) {
-      if (Buffer.compare(key.subarray(0, KEY_PREFIX), prefix) !== 0) break;
-      if (key[NUMBER_KEY] === kind)
-        seqs.push(key.readUInt32BE(KEY_PREFIX) * 0x1_0000_0000 + key.readUInt32BE(KEY_PREFIX + 4));
-    }
-    return seqs;
-  }
+/** Head seqs of the rows of a kind. */
+function seqsOf(keys: readonly Buffer[], kind: number): number[] {
+  return keys
+    .filter((key) => key[NUMBER_KEY] === kind)
+    .map((key) => key.readUInt32BE(KEY_PREFIX) * 0x1_0000_0000 + key.readUInt32BE(KEY_PREFIX + 4));
 }
 
 /** In slices: a state may have megabytes. */

@@ -1,5 +1,5 @@
 import { crc32 } from 'node:zlib';
-import { IC_TARGET } from '../../../kernel/kernel.ts';
+import { IC_TARGET } from '../../kernel/kernel.ts';
 
 /** Events per index segment: offsets within one take 12 bits. */
 export const SEGMENT = 4096;
