@@ -9,14 +9,17 @@ import { entrySize, PART_EARLIER, PART_LATER, sealEntryRow, writeEntry } from '.
 import { eraseJournalKey } from './erase-journal.ts';
 import { CONDITION_AT, CONDITION_BYTES, checkHeadRow, HEAD_ROW, sealHeadRow } from './head-row.ts';
 import { getRow } from './store.ts';
-import { journalOverwrite, moveDue, PRESENT, put, type Transaction } from './transaction.ts';
+import { type AppendTransaction, moveDue, PRESENT, put, type Transaction } from './transaction.ts';
 import { CODE_FENCED, CODE_OK, PACKED_EXPECTED, PACKED_HEADER, PACKED_NEXT } from './writer-messages.ts';
 
 /** Largest row of several events: four pages of LMDB, less its page header. */
 const ROW_BYTES = 4 * 4096 - 16;
 
-/** The conditional write: compares the head row, and if it is as expected writes the batch and the new head. */
-export function appendStep(tx: Transaction, packed: Buffer, file: number, offset: number): number {
+/**
+ * The conditional write: compares the head row, and if it is as expected writes the batch and the new head. The contents
+ * lie, or will lie before any of this is durable, at `offset` of content file `file`.
+ */
+export function appendStep(tx: AppendTransaction, packed: Buffer, file: number, offset: number): number {
   const { store } = tx;
   const prefix = packed.subarray(16, 16 + KEY_PREFIX);
   const skeleton = packed.subarray(PACKED_HEADER, PACKED_HEADER + packed.readUInt32LE(4));
@@ -33,18 +36,10 @@ export function appendStep(tx: Transaction, packed: Buffer, file: number, offset
       CONDITION_AT,
       CONDITION_AT + CONDITION_BYTES,
     ) !== 0;
-  if (fenced) {
-    // Its content is on disk, behind the new durable end, and nothing will refer to it: overwrite it.
-    if (content.length > 0) journalOverwrite(tx, { file, offset, length: content.length });
-    return CODE_FENCED;
-  }
+  if (fenced) return CODE_FENCED;
   if (readInt(packed, 256) !== readInt(head, 32) + 1) throw new Error('A batch must begin behind the head.');
   const ordinal = head.readUInt32LE(128);
   const bytes = writeEntries(tx, packed, prefix, ordinal, skeleton, content, file, offset);
-  for (let i = 0; i < deletes; i++) {
-    const at = PACKED_HEADER + skeleton.length + 32 * i;
-    put(tx, store.erasures, eraseJournalKey(prefix, packed.subarray(at, at + 32)), PRESENT);
-  }
   const next = Buffer.allocUnsafe(HEAD_ROW);
   head.copy(next, 8, 8, 32);
   packed.copy(next, 32, PACKED_NEXT, PACKED_NEXT + HEAD_BYTES);
@@ -57,11 +52,21 @@ export function appendStep(tx: Transaction, packed: Buffer, file: number, offset
   return CODE_OK;
 }
 
+/** Journals what the Deletes of an append have to do: part of the transaction that writes it. */
+export function deletesStep(tx: Transaction, packed: Buffer): void {
+  const prefix = packed.subarray(16, 16 + KEY_PREFIX);
+  const ids = PACKED_HEADER + packed.readUInt32LE(4);
+  for (let i = 0; i < packed.readUInt32LE(8); i++) {
+    const at = ids + 32 * i;
+    put(tx, tx.store.erasures, eraseJournalKey(prefix, packed.subarray(at, at + 32)), PRESENT);
+  }
+}
+
 let scratch = Buffer.alloc(64 * 1024);
 
 /** The rows of a batch, split behind closings or before events where it is large, and its closings; bytes of the entry rows. */
 function writeEntries(
-  tx: Transaction,
+  tx: AppendTransaction,
   packed: Buffer,
   prefix: Buffer,
   ordinal: number,

@@ -20,9 +20,17 @@ import type { ContentPlace } from './entry-row.ts';
 /**
  * Contents lie outside LMDB, in append-only files, because a Delete has to overwrite them in place (LMDB keeps old
  * pages). This is the writer thread's side. A file is written by one run of one process only, and only behind its
- * durable end, which the transaction moves; so nothing that is referenced is ever overwritten but by an erasure.
+ * durable end; so nothing that is referenced is ever overwritten but by an erasure.
  */
 export const CONTENT_FILE_BYTES = 64 * 1024 * 1024;
+
+/** A file is filled with zeros so far ahead, in steps between these, growing with it: a synchronous write into blocks
+ *  that are there already waits for one I/O instead of two or three, and costs half the CPU. */
+const MIN_AHEAD = 64 * 1024;
+const MAX_AHEAD = 1024 * 1024;
+
+/** Writes return when they are on disk; where the system has no such flag, a sync follows each of them. */
+const DURABLE = constants.O_DSYNC ?? 0;
 
 export function contentFileName(file: number): string {
   return `${String(file).padStart(8, '0')}.seg`;
@@ -32,6 +40,8 @@ export class ContentWriter {
   readonly #folder: string;
   #fd = -1;
   #file = 0;
+  /** up to where the file has blocks */
+  #filled = 0;
 
   constructor(folder: string) {
     this.#folder = folder;
@@ -42,29 +52,41 @@ export class ContentWriter {
   begin(file: number): void {
     this.#release();
     this.#file = file;
+    this.#filled = 0;
   }
 
   get file(): number {
     return this.#file;
   }
 
+  get path(): string {
+    return join(this.#folder, contentFileName(this.#file));
+  }
+
   /** Writes `parts` from `offset` on, and returns when they are on disk. Throws the file system's error. */
   append(parts: readonly Buffer[], total: number, offset: number): void {
     if (this.#fd < 0) {
-      this.#fd = openSync(join(this.#folder, contentFileName(this.#file)), constants.O_RDWR | constants.O_CREAT, 0o600);
+      this.#fd = openSync(this.path, constants.O_RDWR | constants.O_CREAT | DURABLE, 0o600);
       syncFolder(this.#folder);
     }
+    if (offset + total > this.#filled) this.#fill(offset + total);
     const written = writevSync(this.#fd, parts as Buffer[], offset);
-    if (written < total) {
-      const rest = Buffer.concat(parts).subarray(written);
-      for (let at = 0; at < rest.length; ) at += writeSync(this.#fd, rest, at, rest.length - at, offset + written + at);
-    }
-    syncFile(this.#fd);
+    if (written < total) writeAll(this.#fd, Buffer.concat(parts).subarray(written), offset + written);
+    if (DURABLE === 0) syncFile(this.#fd);
+  }
+
+  #fill(needed: number): void {
+    const ahead = Math.min(MAX_AHEAD, Math.max(MIN_AHEAD, needed >> 2));
+    const end = needed + ahead;
+    writeAll(this.#fd, Buffer.alloc(end - this.#filled), this.#filled);
+    this.#filled = end;
   }
 
   /** Gives back what a failed group wrote behind `end`; failing to do so does no harm. */
   cut(end: number): void {
-    if (this.#fd >= 0) ftruncateSync(this.#fd, end);
+    if (this.#fd < 0) return;
+    this.#filled = Math.min(this.#filled, end);
+    ftruncateSync(this.#fd, end);
   }
 
   /** The content as written, holes not yet zeroed; shorter if the file is. */
@@ -127,6 +149,10 @@ export class ContentWriter {
     if (this.#fd >= 0) closeSync(this.#fd);
     this.#fd = -1;
   }
+}
+
+function writeAll(fd: number, bytes: Buffer, offset: number): void {
+  for (let at = 0; at < bytes.length; ) at += writeSync(fd, bytes, at, bytes.length - at, offset + at);
 }
 
 /** A sync that failed may have dropped what it should have written: nobody may go on as if it had not. */

@@ -1,5 +1,6 @@
 import { join } from 'node:path';
 import type { Head } from '../../../kernel/kernel.ts';
+import { asBuffer } from '../bytes.ts';
 import { type CheckpointRows, CheckpointStore } from '../checkpoint-store.ts';
 import type {
   Append,
@@ -25,6 +26,7 @@ import { Eraser } from './eraser.ts';
 import { watchOwner } from './folder-owner.ts';
 import { EmbeddedIndexStorage } from './index-storage.ts';
 import { LogReader } from './log-reader.ts';
+import { RecentRows } from './recent-rows.ts';
 import { RecordCache } from './record-cache.ts';
 import { packReplacement } from './replacement.ts';
 import { getRow, openStore, type Store } from './store.ts';
@@ -46,6 +48,7 @@ export interface EmbeddedLogOptions {
 
 /** The log over LMDB and content files; index.ts opens it. */
 export class EmbeddedLog implements EnclaveLog {
+  readonly #recent: RecentRows;
   readonly #store: Store;
   readonly #queue: WriteQueue;
   readonly #contents: ContentReader;
@@ -56,9 +59,11 @@ export class EmbeddedLog implements EnclaveLog {
   readonly #eraser: Eraser;
   readonly #watch: NodeJS.Timeout;
 
-  constructor(options: EmbeddedLogOptions, queue: WriteQueue) {
+  /** `applied`: as WriterData.applied */
+  constructor(options: EmbeddedLogOptions, queue: WriteQueue, applied: Int32Array) {
     this.#queue = queue;
-    this.#store = openStore(options.folder);
+    this.#recent = new RecentRows(openStore(options.folder), applied);
+    this.#store = this.#recent.store;
     this.#contents = new ContentReader(join(options.folder, 'content'));
     this.#reader = new LogReader(this.#store, this.#contents);
     this.#records = new RecordCache(this.#reader, this.#contents);
@@ -69,8 +74,10 @@ export class EmbeddedLog implements EnclaveLog {
     this.#watch = watchOwner(this.#store, () => options.onLost?.());
   }
 
-  committed(): void {
-    this.#store.root.resetReadTxn();
+  /** As WriteQueueOptions.onCommitted. */
+  committed(group: number, rows: Uint8Array): void {
+    if (rows.length > 0) this.#recent.add(group, asBuffer(rows));
+    else this.#recent.settle();
   }
 
   overwritten(ops: number): void {

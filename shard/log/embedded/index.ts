@@ -10,15 +10,17 @@ import { WriteQueue } from './write-queue.ts';
 export async function openEmbeddedLog(options: EmbeddedLogOptions): Promise<EnclaveLog> {
   mkdirSync(options.folder, { recursive: true, mode: 0o700 });
   let log: EmbeddedLog | null = null;
+  const applied = new SharedArrayBuffer(4);
   const queue = await WriteQueue.start({
     folder: options.folder,
     onFatal: (reason) => options.onFatal?.(reason),
     onFailure: (reason) => options.onFailure?.(reason),
-    onCommitted: () => log?.committed(),
+    onCommitted: (group, rows) => log?.committed(group, rows),
+    applied,
     onErased: (ops) => log?.overwritten(ops),
   });
   try {
-    log = new EmbeddedLog(options, queue);
+    log = new EmbeddedLog(options, queue, new Int32Array(applied));
   } catch (error) {
     await queue.close();
     throw error;

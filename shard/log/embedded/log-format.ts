@@ -1,8 +1,13 @@
-import { FORMAT_VERSION } from '../../../kernel/kernel.ts';
 import { LogFormat } from '../log-errors.ts';
 import { getRow, type Store } from './store.ts';
 
 const FORMAT = Buffer.from('format');
+
+/**
+ * Of the folder as a whole; rows and records carry versions of their own. 2: appends are in the journal before they are
+ * in LMDB (journal.ts), which a version that knows only 1 would cut off.
+ */
+const LOG_FORMAT = 2;
 
 /** In a write transaction: stamps a new folder, and refuses one that a newer version wrote. Throws LogFormat. */
 export function checkFormat(store: Store): void {
@@ -10,15 +15,19 @@ export function checkFormat(store: Store): void {
   if (row === undefined) {
     for (const _ of store.heads.getKeys({ limit: 1 }))
       throw new LogFormat('The log folder has enclaves but no format row: restore it from a backup.');
-    const stamp = Buffer.alloc(2);
-    stamp.writeUInt16LE(FORMAT_VERSION);
-    store.meta.putSync(FORMAT, stamp);
-    return;
+    return stamp(store);
   }
   if (row.length !== 2) throw new LogFormat('The log folder has a damaged format row: restore it from a backup.');
   const version = row.readUInt16LE(0);
-  if (version > FORMAT_VERSION)
+  if (version > LOG_FORMAT)
     throw new LogFormat(
-      `The log folder has format ${version}, this version of the node reads up to ${FORMAT_VERSION}: start the newer version.`,
+      `The log folder has format ${version}, this version of the node reads up to ${LOG_FORMAT}: start the newer version.`,
     );
+  if (version < LOG_FORMAT) stamp(store);
+}
+
+function stamp(store: Store): void {
+  const row = Buffer.alloc(2);
+  row.writeUInt16LE(LOG_FORMAT);
+  store.meta.putSync(FORMAT, row);
 }

@@ -1,51 +1,84 @@
 import { randomBytes } from 'node:crypto';
 import { join } from 'node:path';
 import { asBuffer, readInt, writeInt } from '../bytes.ts';
-import { appendStep } from './append-step.ts';
-import { CONTENT_FILE_BYTES, ContentWriter, SyncFailed, syncFolders } from './content-writer.ts';
+import { appendStep, deletesStep } from './append-step.ts';
+import { CONTENT_FILE_BYTES, ContentWriter, contentFileName, SyncFailed, syncFolders } from './content-writer.ts';
 import type { ContentPlace } from './entry-row.ts';
 import { JOURNAL_BYTES, overwriteJournalKey, readOverwriteJournal } from './erase-journal.ts';
 import { OWNER } from './folder-owner.ts';
+import { decodeRows, FRAME_HEADER, frame, framesOf } from './journal.ts';
 import { checkFormat } from './log-format.ts';
 import { opStep } from './op-step.ts';
-import { getRow, openStore, type Store } from './store.ts';
-import { journalOverwrite, type Transaction } from './transaction.ts';
+import { PendingRows } from './pending-rows.ts';
+import { APPENDED, type Appended, getRow, type LmdbStore, openStore } from './store.ts';
+import { type AppendTransaction, journalOverwrite, type Transaction } from './transaction.ts';
 import {
   CODE_FENCED,
   CODE_OK,
   CODE_UNKNOWN,
   type FromWriter,
+  type GroupDone,
   PACKED_HEADER,
   type WriteGroup,
 } from './writer-messages.ts';
 
+/** The journal's rows go to LMDB when there are so many groups or bytes of them: one commit for all, some milliseconds. */
+const APPLY_GROUPS = 64;
+const APPLY_BYTES = 1024 * 1024;
+
+const NO_ROWS = new Uint8Array(0);
+
 /**
- * The thread that owns every write. One group at a time: contents to the content file and to disk, then one LMDB
- * transaction, which is on disk when it returns; then the answer. Whatever fails makes the whole group unknown.
+ * The thread that owns every write, one group at a time. A group of appends is written to the journal, which makes it
+ * durable in one piece, and is answered; its rows go to LMDB later, with those of other groups. A group with anything
+ * else in it (opening, checkpoints, Deletes, recovery) is one LMDB transaction, which is on disk when it returns. Whatever
+ * fails makes the whole group unknown.
  */
 export class LogWriter {
-  readonly #store: Store;
+  readonly #store: LmdbStore;
   readonly #contents: ContentWriter;
+  readonly #pending: PendingRows;
+  readonly #applied: Int32Array;
   readonly #owner = randomBytes(16);
+  #nonce: Buffer = randomBytes(16);
   /** durable end of the current content file */
   #end = 0;
+  /** number of the last group, as GroupDone.group */
+  #group = 0;
+  /** A frame was written and not counted: the journal needs another nonce before anything else is. */
+  #stale = false;
   #dead = false;
   /** another process has taken the folder over */
   #lost = false;
 
-  /** Takes the folder over and finishes what a crash left: afterwards no earlier owner's transaction can land. */
-  constructor(folder: string, contents: ContentWriter = new ContentWriter(join(folder, 'content'))) {
+  /**
+   * Takes the folder over and finishes what a crash left: afterwards no earlier owner's write counts. First the owner row
+   * is durable, then the last run's journal is read: a former owner that still runs looks at the owner row between
+   * writing a frame and answering for it, so either it finds the new owner, or its frame is found here.
+   */
+  constructor(
+    folder: string,
+    applied: Int32Array = new Int32Array(1),
+    contents: ContentWriter = new ContentWriter(join(folder, 'content')),
+  ) {
     this.#store = openStore(folder);
-    const { root, meta, erasures } = this.#store;
+    this.#applied = applied;
+    this.#pending = new PendingRows(this.#store);
     this.#contents = contents;
     syncFolders(folder);
+    const { root, meta, erasures } = this.#store;
     root.transactionSync(() => {
       checkFormat(this.#store);
       meta.putSync(OWNER, this.#owner);
+    });
+    root.transactionSync(() => {
+      this.#assertOwner();
+      this.#adoptJournal(join(folder, 'content'));
       // A former owner that still runs may be writing behind its durable end: never share its file.
       const file = (getRow(meta, FILE)?.readUInt32LE(0) ?? 0) + 1;
-      meta.putSync(FILE, uint32(file));
       this.#contents.begin(file);
+      meta.putSync(FILE, uint32(file));
+      this.#putJournal();
     });
     this.#contents.cutTails(this.#ends());
     const left: ContentPlace[] = [];
@@ -54,30 +87,111 @@ export class LogWriter {
     this.#overwrite(left);
   }
 
+  /** The journal holds more than LMDB should lack: `apply` soon. */
+  get full(): boolean {
+    return this.#pending.groups >= APPLY_GROUPS || this.#pending.bytes >= APPLY_BYTES;
+  }
+
+  get applied(): boolean {
+    return this.#pending.groups === 0;
+  }
+
   /** Writes the group; never throws. */
   write(group: WriteGroup): FromWriter[] {
-    const count = group.appends + group.ops.length;
-    const codes = new Uint8Array(count).fill(CODE_UNKNOWN);
-    if (this.#dead) return [{ kind: 'done', codes, error: 'the log has failed before', fatal: true }];
-    if (this.#lost) return [{ kind: 'done', codes: codes.fill(CODE_FENCED), error: null, fatal: false }];
+    this.#group = (this.#group + 1) | 0;
+    const codes = new Uint8Array(group.appends + group.ops.length).fill(CODE_UNKNOWN);
+    if (this.#dead) return [this.#done(codes, { error: 'the log has failed before', fatal: true })];
+    if (this.#lost) return [this.#done(codes.fill(CODE_FENCED))];
+    try {
+      const packed = asBuffer(new Uint8Array(group.packed));
+      return group.ops.length === 0 && !hasDeletes(packed, group.appends)
+        ? [this.#journal(packed, group.appends, codes)]
+        : this.#transact(packed, group, codes);
+    } catch (error) {
+      this.#pending.drop();
+      return [this.#done(codes.fill(CODE_UNKNOWN), { error: String(error), fatal: this.#failed(error) })];
+    }
+  }
+
+  /** Puts what is only in the journal into LMDB; nothing is lost when that fails. True unless nothing may be written any more. */
+  apply(): boolean {
+    if (this.#dead || this.#lost || this.applied) return !this.#dead;
+    try {
+      this.#store.root.transactionSync(() => {
+        if (this.#isOwner()) this.#putPending();
+        else this.#lost = true;
+      });
+      if (!this.#lost) this.#inLmdb();
+      return true;
+    } catch (error) {
+      return !this.#failed(error);
+    }
+  }
+
+  async close(): Promise<void> {
+    this.apply();
+    this.#dead = true;
+    this.#contents.close();
+    await this.#store.root.close();
+  }
+
+  /**
+   * The way of nearly every group. A crash right after
+   *   the steps    changed nothing but memory,
+   *   the frame    leaves it in the journal whole, or not at all: 'failed but persisted', or cut off at the next start,
+   *   the answer   is no loss: the next start finds the frame.
+   */
+  #journal(packed: Buffer, appends: number, codes: Uint8Array): GroupDone {
+    if (this.#stale || this.#end + FRAME_HEADER + packed.length > CONTENT_FILE_BYTES) this.#renew(packed.length);
+    const tx: AppendTransaction = { store: this.#pending.tables, wrote: false };
+    const contents: Buffer[] = [];
+    let contentLength = 0;
+    for (let i = 0, at = 0; i < appends; i++) {
+      const one = packed.subarray(at, at + packed.readUInt32LE(at));
+      at += one.length;
+      const place = this.#end + FRAME_HEADER + contentLength;
+      codes[i] = this.#step(tx, () => appendStep(tx, one, this.#contents.file, place));
+      if (codes[i] !== CODE_OK || one.readUInt32LE(12) === 0) continue;
+      const content = contentOf(one);
+      contents.push(content);
+      contentLength += content.length;
+    }
+    const rows = this.#pending.encode();
+    if (rows.length === 0) return this.#done(codes);
+    const { parts, length } = frame(this.#end, this.#nonce, contents, contentLength, rows);
+    this.#stale = true;
+    this.#contents.append(parts, length, this.#end);
+    this.#store.root.resetReadTxn();
+    if (!this.#isOwner()) {
+      // The new owner may have found the frame, or not.
+      this.#lost = true;
+      this.#pending.drop();
+      return this.#done(codes.fill(CODE_UNKNOWN));
+    }
+    this.#stale = false;
+    this.#end += length;
+    this.#pending.keep(rows.length);
+    return this.#done(codes, { rows });
+  }
+
+  /** Contents to the content file and to disk, then one transaction for the rest. */
+  #transact(packed: Buffer, group: WriteGroup, codes: Uint8Array): FromWriter[] {
     const tx: Transaction = {
       store: this.#store,
       readContent: (place) => this.#contents.read(place),
       wrote: false,
       overwrite: [],
     };
-    try {
-      const contents = contentsOf(group);
-      const total = contents.reduce((sum, part) => sum + part.length, 0);
-      if (total > 0) this.#writeContents(contents, total);
-      // A crash from here to the commit: the contents lie behind the durable end and are cut off at the next start.
-      this.#store.root.transactionSync(() => this.#run(tx, group, codes, total));
-      this.#end += total;
-    } catch (error) {
-      codes.fill(CODE_UNKNOWN);
-      return [{ kind: 'done', codes, error: String(error), fatal: this.#failed(error) }];
-    }
-    const answers: FromWriter[] = [{ kind: 'done', codes, error: null, fatal: false }];
+    const contents = contentsOf(packed, group);
+    const total = contents.reduce((sum, part) => sum + part.length, 0);
+    if (this.#stale || (total > 0 && this.#end > 0 && this.#end + total > CONTENT_FILE_BYTES)) this.#renew(total);
+    if (total > 0) this.#contents.append(contents, total, this.#end);
+    // A crash from here to the commit: the contents lie behind the durable end and are cut off at the next start.
+    this.#store.root.transactionSync(() => this.#run(tx, packed, group, codes, total));
+    if (this.#lost) return [this.#done(codes)];
+    this.#end += total;
+    this.#inLmdb();
+    const answers: FromWriter[] = [this.#done(codes)];
     const erasures = group.ops.filter(
       (op, i) => (op.kind === 'erase' || op.kind === 'replace') && codes[group.appends + i] === CODE_OK,
     ).length;
@@ -88,64 +202,121 @@ export class LogWriter {
       } catch (error) {
         // The group is durable all the same, and the journal has the erasure done at the next start.
         this.#dead = true;
-        return [{ kind: 'done', codes, error: String(error), fatal: true }];
+        return [this.#done(codes, { error: String(error), fatal: true })];
       }
     }
     return answers;
   }
 
-  async close(): Promise<void> {
-    this.#dead = true;
-    this.#contents.close();
-    await this.#store.root.close();
-  }
-
-  #run(tx: Transaction, group: WriteGroup, codes: Uint8Array, total: number): void {
-    const { meta } = this.#store;
-    if (getRow(meta, OWNER)?.equals(this.#owner) !== true) {
+  #run(tx: Transaction, packed: Buffer, group: WriteGroup, codes: Uint8Array, total: number): void {
+    if (!this.#isOwner()) {
       this.#lost = true;
       codes.fill(CODE_FENCED);
       return;
     }
-    if (total > 0) meta.putSync(endKey(this.#contents.file), uint64(this.#end + total));
+    this.#putPending(total);
+    const { file } = this.#contents;
     let offset = this.#end;
     const step = (i: number, length: number, run: () => number): void => {
-      tx.wrote = false;
-      try {
-        codes[i] = run();
-      } catch (error) {
-        // Nothing of this step is in the transaction: only its own outcome is affected, the others go on.
-        if (tx.wrote) throw error;
-        codes[i] = CODE_UNKNOWN;
-        if (length > 0) journalOverwrite(tx, { file: this.#contents.file, offset, length });
-      }
+      codes[i] = this.#step(tx, run);
+      // Its contents are on disk, behind the new durable end, and nothing will refer to them.
+      if (codes[i] !== CODE_OK && length > 0) journalOverwrite(tx, { file, offset, length });
       offset += length;
     };
-    const packed = asBuffer(new Uint8Array(group.packed));
     for (let i = 0, at = 0; i < group.appends; i++) {
       const one = packed.subarray(at, at + packed.readUInt32LE(at));
-      step(i, one.readUInt32LE(12), () => appendStep(tx, one, this.#contents.file, offset));
+      step(i, one.readUInt32LE(12), () => {
+        const code = appendStep(tx, one, file, offset);
+        if (code === CODE_OK) deletesStep(tx, one);
+        return code;
+      });
       at += one.length;
     }
     group.ops.forEach((op, i) => {
       const length = op.kind === 'replace' ? contentLength(asBuffer(op.packed), op.appends) : 0;
-      step(group.appends + i, length, () => opStep(tx, op, this.#contents.file, offset));
+      step(group.appends + i, length, () => opStep(tx, op, file, offset));
     });
   }
 
-  #writeContents(contents: readonly Buffer[], total: number): void {
-    if (this.#end > 0 && this.#end + total > CONTENT_FILE_BYTES) {
-      const file = this.#contents.file + 1;
-      this.#store.root.transactionSync(() => {
-        // Recorded before it is used: the next run takes the number behind it.
-        if (getRow(this.#store.meta, OWNER)?.equals(this.#owner) !== true)
-          throw new Error('Another process has taken the log folder over.');
-        this.#store.meta.putSync(FILE, uint32(file));
-      });
-      this.#contents.begin(file);
-      this.#end = 0;
+  /** A step that throws before it has changed anything has an unknown outcome of its own; the others go on. */
+  #step(tx: AppendTransaction, run: () => number): number {
+    tx.wrote = false;
+    try {
+      return run();
+    } catch (error) {
+      if (tx.wrote) throw error;
+      return CODE_UNKNOWN;
     }
-    this.#contents.append(contents, total, this.#end);
+  }
+
+  /** LMDB gets all rows, and the journal goes on with a nonce of its own: in a new file if this one has no room for so many bytes. */
+  #renew(bytes: number): void {
+    const { root, meta } = this.#store;
+    const file =
+      this.#end + FRAME_HEADER + bytes > CONTENT_FILE_BYTES && this.#end > 0 ? this.#contents.file + 1 : null;
+    const nonce = randomBytes(16);
+    root.transactionSync(() => {
+      this.#assertOwner();
+      this.#putPending();
+      // Recorded before it is used: the next run takes the number behind it.
+      if (file !== null) meta.putSync(FILE, uint32(file));
+      this.#putJournal(file ?? this.#contents.file, nonce);
+    });
+    this.#inLmdb((this.#group - 1) | 0);
+    this.#nonce = nonce;
+    this.#stale = false;
+    if (file === null) return;
+    this.#contents.begin(file);
+    this.#end = 0;
+  }
+
+  /** The last run's frames that LMDB does not have yet. */
+  #adoptJournal(folder: string): void {
+    const journal = getRow(this.#store.meta, JOURNAL);
+    if (journal === undefined) return;
+    const file = journal.readUInt32LE(0);
+    const start = this.#ends().get(file) ?? 0;
+    let end = start;
+    for (const found of framesOf(join(folder, contentFileName(file)), start, journal.subarray(4))) {
+      for (const { table, key, value } of decodeRows(found.rows)) {
+        const rows = this.#store[APPENDED[table] as Appended];
+        if (value === null) rows.removeSync(key);
+        else rows.putSync(key, value);
+      }
+      end = found.end;
+    }
+    if (end > start) this.#store.meta.putSync(endKey(file), uint64(end));
+  }
+
+  #putJournal(file = this.#contents.file, nonce = this.#nonce): void {
+    this.#store.meta.putSync(JOURNAL, Buffer.concat([uint32(file), nonce]));
+  }
+
+  /** All rows of the journal, and how far LMDB is with it; `beyond`: bytes behind it that this transaction refers to. */
+  #putPending(beyond = 0): void {
+    this.#pending.apply(this.#store);
+    if (this.#end + beyond > 0) this.#store.meta.putSync(endKey(this.#contents.file), uint64(this.#end + beyond));
+  }
+
+  /** All groups up to this one are in LMDB. */
+  #inLmdb(group = this.#group): void {
+    this.#pending.forget();
+    Atomics.store(this.#applied, 0, group);
+  }
+
+  #isOwner(): boolean {
+    return getRow(this.#store.meta, OWNER)?.equals(this.#owner) === true;
+  }
+
+  #assertOwner(): void {
+    if (!this.#isOwner()) throw new Error('Another process has taken the log folder over.');
+  }
+
+  #done(
+    codes: Uint8Array,
+    { rows = NO_ROWS, error = null, fatal = false }: Partial<Pick<GroupDone, 'rows' | 'error' | 'fatal'>> = {},
+  ): GroupDone {
+    return { kind: 'done', codes, group: this.#group, rows, error, fatal };
   }
 
   /** True if nothing may be written any more. A full disk is no such case: LMDB has aborted, its pages are written anew. */
@@ -187,6 +358,8 @@ export class LogWriter {
 
 const FILE = Buffer.from('file');
 const END = Buffer.from('end/');
+/** u32 content file, bytes16 nonce: where frames of the current run are, and how they are told from anything else */
+const JOURNAL = Buffer.from('journal');
 
 function endKey(file: number): Buffer {
   const key = Buffer.alloc(END.length + 4);
@@ -207,18 +380,29 @@ function uint64(value: number): Buffer {
   return bytes;
 }
 
-function contentsOf(group: WriteGroup): Buffer[] {
+function hasDeletes(packed: Buffer, appends: number): boolean {
+  for (let i = 0, at = 0; i < appends; i++, at += packed.readUInt32LE(at))
+    if (packed.readUInt32LE(at + 8) > 0) return true;
+  return false;
+}
+
+/** The content of a packed append. */
+function contentOf(one: Buffer): Buffer {
+  const start = PACKED_HEADER + one.readUInt32LE(4) + 32 * one.readUInt32LE(8);
+  return one.subarray(start, start + one.readUInt32LE(12));
+}
+
+function contentsOf(packed: Buffer, group: WriteGroup): Buffer[] {
   const parts: Buffer[] = [];
-  collect(asBuffer(new Uint8Array(group.packed)), group.appends, parts);
+  collect(packed, group.appends, parts);
   for (const op of group.ops) if (op.kind === 'replace') collect(asBuffer(op.packed), op.appends, parts);
   return parts;
 }
 
 function collect(packed: Buffer, appends: number, parts: Buffer[]): void {
   for (let i = 0, at = 0; i < appends; i++, at += packed.readUInt32LE(at)) {
-    const length = packed.readUInt32LE(at + 12);
-    const start = at + PACKED_HEADER + packed.readUInt32LE(at + 4) + 32 * packed.readUInt32LE(at + 8);
-    if (length > 0) parts.push(packed.subarray(start, start + length));
+    const content = contentOf(packed.subarray(at));
+    if (content.length > 0) parts.push(content);
   }
 }
 

@@ -5,7 +5,7 @@ import { emptyHead, HEAD_BYTES, sameHead, writeHead } from '../head-bytes.ts';
 import { LogDamaged } from '../log-errors.ts';
 import { eachRecord } from '../records.ts';
 import { numberKey } from '../row-keys.ts';
-import { appendStep } from './append-step.ts';
+import { appendStep, deletesStep } from './append-step.ts';
 import {
   type ContentPlace,
   contentOffsets,
@@ -88,7 +88,9 @@ export function replaceStep(tx: Transaction, op: ReplaceOp, file: number, offset
   const packed = asBuffer(op.packed);
   for (let i = 0, at = 0, place = offset; i < op.appends; i++) {
     const size = packed.readUInt32LE(at);
-    const code = appendStep(tx, packed.subarray(at, at + size), file, place);
+    const one = packed.subarray(at, at + size);
+    const code = appendStep(tx, one, file, place);
+    deletesStep(tx, one);
     if (code !== CODE_OK) throw new Error('The batches of a replaced tail do not link.');
     place += packed.readUInt32LE(at + 12);
     at += size;

@@ -96,7 +96,7 @@ test('an erasure that a crash cut between the mark and the overwriting is finish
       throw new Error('killed before overwriting');
     }
   }
-  const writer = new LogWriter(folder, new Dying(join(folder, 'content')));
+  const writer = new LogWriter(folder, new Int32Array(1), new Dying(join(folder, 'content')));
   const prefix = prefixOf(enclave.key);
   assert.equal(
     writer.write({
@@ -346,13 +346,14 @@ test('a flipped bit in any row or content byte is LogDamaged, and other enclaves
   const [file] = readdirSync(join(copy, 'content')).sort();
   const path = join(copy, 'content', file as string);
   const bytes = readFileSync(path);
-  bytes[2] = (bytes[2] as number) ^ 1;
+  const content = bytes.indexOf('"one"');
+  bytes[content + 2] = (bytes[content + 2] as number) ^ 1;
   writeFileSync(path, bytes);
   const flipped = await openEmbeddedLog({ folder: copy, checkpointKey });
   await assert.rejects(flipped.record(enclave.key, 0), { name: 'LogDamaged' });
   await assert.rejects(flipped.read(enclave.key, 0, 1), { name: 'LogDamaged' });
   await flipped.close();
-  truncateSync(path, 3);
+  truncateSync(path, content + 3);
   const torn = await openEmbeddedLog({ folder: copy, checkpointKey });
   await assert.rejects(torn.read(enclave.key, 0, 1), { name: 'LogDamaged' });
   await torn.close();

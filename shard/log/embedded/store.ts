@@ -1,26 +1,57 @@
 import { type Database, open, type RootDatabase } from 'lmdb';
 
-export type Rows = Database<Buffer, Buffer>;
+type LmdbRows = Database<Buffer, Buffer>;
 
-/** The LMDB environment of the log and its databases (keys: row-keys.ts). */
-export interface Store {
-  readonly root: RootDatabase<Buffer, Buffer>;
-  readonly meta: Rows;
-  readonly heads: Rows;
-  readonly entries: Rows;
-  readonly closings: Rows;
-  readonly checkpoints: Rows;
-  readonly due: Rows;
-  readonly index: Rows;
-  readonly erasures: Rows;
+/** Rows by key: what an append needs. */
+export interface PointRows {
+  getBinary(key: Buffer): Buffer | undefined;
+  putSync(key: Buffer, value: Buffer): void;
+  removeSync(key: Buffer): void;
 }
+
+export interface RowRange {
+  readonly start?: Buffer;
+  readonly end?: Buffer;
+  readonly inclusiveEnd?: boolean;
+  readonly reverse?: boolean;
+  readonly limit?: number;
+}
+
+/** Rows in the order of their keys' bytes. */
+export interface Rows extends PointRows {
+  getRange(range: RowRange): Iterable<{ readonly key: Buffer; readonly value: Buffer }>;
+  getKeys(range?: RowRange): Iterable<Buffer>;
+}
+
+/** The databases that appends write: of their rows the newest may still be on the way into LMDB (journal.ts). */
+export const APPENDED = ['heads', 'entries', 'closings', 'due'] as const;
+export type Appended = (typeof APPENDED)[number];
+
+export const tablesOf = <T>(make: (name: Appended) => T): Record<Appended, T> => ({
+  heads: make('heads'),
+  entries: make('entries'),
+  closings: make('closings'),
+  due: make('due'),
+});
+
+/** The databases of the log (keys: row-keys.ts, entry-keys.ts). */
+export interface Store extends Readonly<Record<Appended, Rows>> {
+  readonly root: RootDatabase<Buffer, Buffer>;
+  readonly meta: LmdbRows;
+  readonly checkpoints: LmdbRows;
+  readonly index: LmdbRows;
+  readonly erasures: LmdbRows;
+}
+
+/** The LMDB environment itself. */
+export type LmdbStore = Store & Readonly<Record<Appended, LmdbRows>>;
 
 /**
  * Opens the environment in `folder`, which is then shared with every other thread of the process that opens it.
  * overlappingSync is off: with it a commit resolves before it is on disk. noMemInit stays off, so that no foreign
  * memory reaches the file.
  */
-export function openStore(folder: string): Store {
+export function openStore(folder: string): LmdbStore {
   const root = open<Buffer, Buffer>({
     path: folder,
     encoding: 'binary',
@@ -30,7 +61,8 @@ export function openStore(folder: string): Store {
     maxReaders: 256,
     noSubdir: false,
   });
-  const db = (name: string): Rows => root.openDB<Buffer, Buffer>({ name, encoding: 'binary', keyEncoding: 'binary' });
+  const db = (name: string): LmdbRows =>
+    root.openDB<Buffer, Buffer>({ name, encoding: 'binary', keyEncoding: 'binary' });
   return {
     root,
     meta: db('meta'),
@@ -45,6 +77,6 @@ export function openStore(folder: string): Store {
 }
 
 /** A row, in memory of its own, or undefined. */
-export function getRow(rows: Rows, key: Buffer): Buffer | undefined {
+export function getRow(rows: PointRows, key: Buffer): Buffer | undefined {
   return rows.getBinary(key);
 }

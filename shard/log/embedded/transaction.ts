@@ -5,27 +5,32 @@ import { dueKey } from './entry-keys.ts';
 import type { ContentPlace, Hole } from './entry-row.ts';
 import { overwriteJournalKey, overwriteJournalValue } from './erase-journal.ts';
 import { checkHeadRow } from './head-row.ts';
-import { getRow, type Rows, type Store } from './store.ts';
+import { type Appended, getRow, type PointRows, type Rows, type Store } from './store.ts';
 
-/** One group's transaction, as its steps see it. */
-export interface Transaction {
+/** What one append sees of its group. */
+export interface AppendTransaction {
+  readonly store: Readonly<Record<Appended, PointRows>>;
+  /** set by the first write: a step that throws before it has changed nothing */
+  wrote: boolean;
+}
+
+/** One group's LMDB transaction, as its steps see it. */
+export interface Transaction extends AppendTransaction {
   readonly store: Store;
   /** the content as written; holes may still hold what was erased */
   readonly readContent: (place: ContentPlace) => Buffer;
-  /** set by the first write: a step that throws before it has changed nothing */
-  wrote: boolean;
   /** bytes to overwrite once this is durable; journaled in it */
   readonly overwrite: ContentPlace[];
 }
 
 export const PRESENT = Buffer.from([1]);
 
-export function put(tx: Transaction, rows: Rows, key: Buffer, value: Buffer): void {
+export function put(tx: AppendTransaction, rows: PointRows, key: Buffer, value: Buffer): void {
   tx.wrote = true;
   rows.putSync(key, value);
 }
 
-export function remove(tx: Transaction, rows: Rows, key: Buffer): void {
+export function remove(tx: AppendTransaction, rows: PointRows, key: Buffer): void {
   tx.wrote = true;
   rows.removeSync(key);
 }
@@ -40,7 +45,7 @@ export function ownedBy(row: Buffer | null, epoch: Epoch): row is Buffer {
   return row !== null && readInt(row, 8) === epoch.counter && row.compare(epoch.nonce, 0, 16, 16, 32) === 0;
 }
 
-export function moveDue(tx: Transaction, prefix: Buffer, from: number, to: number): void {
+export function moveDue(tx: AppendTransaction, prefix: Buffer, from: number, to: number): void {
   if (from === to) return;
   if (from > 0) remove(tx, tx.store.due, dueKey(from, prefix));
   if (to > 0) put(tx, tx.store.due, dueKey(to, prefix), PRESENT);

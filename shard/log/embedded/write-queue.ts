@@ -9,6 +9,7 @@ import {
   RESULTS,
   type ToWriter,
   type WriteOp,
+  type WriterData,
 } from './writer-messages.ts';
 
 /** Bytes of one group at most: what waits beyond goes into the next one. */
@@ -20,8 +21,10 @@ export interface WriteQueueOptions {
   readonly onFatal: (reason: string) => void;
   /** a group could not be written, but later ones may be (disk full) */
   readonly onFailure: (reason: string) => void;
-  /** called before the callbacks of a group: what it wrote can now be read */
-  readonly onCommitted: () => void;
+  /** Called before the callbacks of a group, so that what it wrote can be read: as GroupDone's `group` and `rows`. */
+  readonly onCommitted: (group: number, rows: Uint8Array) => void;
+  /** as WriterData.applied */
+  readonly applied: SharedArrayBuffer;
   readonly onErased: (ops: number) => void;
 }
 
@@ -50,7 +53,9 @@ export class WriteQueue {
 
   /** Starts the writer and waits until it has taken the folder over. Throws its sentence if it can't. */
   static async start(options: WriteQueueOptions): Promise<WriteQueue> {
-    const worker = new Worker(new URL('./writer-thread.ts', import.meta.url), { workerData: options.folder });
+    const worker = new Worker(new URL('./writer-thread.ts', import.meta.url), {
+      workerData: { folder: options.folder, applied: options.applied } satisfies WriterData,
+    });
     await new Promise<void>((resolve, reject) => {
       worker.once('error', reject);
       worker.once('message', (message: FromWriter) => {
@@ -119,8 +124,9 @@ export class WriteQueue {
 
   #receive(message: FromWriter): void {
     if (message.kind === 'erased') this.#options.onErased(message.ops);
+    if (message.kind === 'failed') this.#die(message.error);
     if (message.kind !== 'done' || this.#sent === null) return;
-    if (message.error === null) this.#options.onCommitted();
+    if (message.error === null) this.#options.onCommitted(message.group, message.rows);
     else if (!message.fatal) this.#options.onFailure(message.error);
     if (message.fatal) this.#die(message.error ?? 'the log has failed');
     this.#settle(message.codes);

@@ -102,10 +102,32 @@ export interface WriteGroup {
 
 export type ToWriter = WriteGroup | { readonly kind: 'close' };
 
+export interface WriterData {
+  readonly folder: string;
+  /** Int32 that holds the number of the last group whose rows are in LMDB (recent-rows.ts) */
+  readonly applied: SharedArrayBuffer;
+}
+
+/** What became of a group. */
+export interface GroupDone {
+  readonly kind: 'done';
+  /** of the appends, then of the ops */
+  readonly codes: Uint8Array;
+  /** groups are counted from 1, and from −2^31 on behind 2^31 − 1 */
+  readonly group: number;
+  /** rows that are durable in the journal and not in LMDB yet (journal.ts); empty if LMDB has them */
+  readonly rows: Uint8Array<ArrayBuffer>;
+  /** says why codes are unknown */
+  readonly error: string | null;
+  /** nothing will be written any more */
+  readonly fatal: boolean;
+}
+
 export type FromWriter =
   | { readonly kind: 'started'; readonly error: string | null }
-  /** codes of the appends, then of the ops; `error` says why they are unknown; `fatal`: nothing will be written any more */
-  | { readonly kind: 'done'; readonly codes: Uint8Array; readonly error: string | null; readonly fatal: boolean }
+  | GroupDone
+  /** nothing will be written any more, though no group is under way */
+  | { readonly kind: 'failed'; readonly error: string }
   /** the bytes of that many more 'ok' erase and replace operations are overwritten, durably */
   | { readonly kind: 'erased'; readonly ops: number }
   | { readonly kind: 'closed' };

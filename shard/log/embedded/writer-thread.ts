@@ -1,21 +1,37 @@
 import { parentPort, workerData } from 'node:worker_threads';
 import { LogWriter } from './log-writer.ts';
-import type { FromWriter, ToWriter } from './writer-messages.ts';
+import type { FromWriter, ToWriter, WriterData } from './writer-messages.ts';
 
-/** Entry of the writer thread (write-queue.ts starts it): workerData is the folder. */
+/** How long rows wait for others before they go from the journal to LMDB, ms. */
+const APPLY_AFTER_MS = 100;
+
+/** Entry of the writer thread (write-queue.ts starts it). */
 const port = parentPort;
 if (port !== null) {
-  const say = (message: FromWriter): void => port.postMessage(message);
+  const say = (message: FromWriter): void =>
+    port.postMessage(message, message.kind === 'done' && message.rows.length > 0 ? [message.rows.buffer] : []);
   try {
-    const writer = new LogWriter(workerData as string);
+    const { folder, applied } = workerData as WriterData;
+    const writer = new LogWriter(folder, new Int32Array(applied));
+    let timer: NodeJS.Timeout | null = null;
+    const apply = (): void => {
+      timer = null;
+      if (!writer.apply()) say({ kind: 'failed', error: 'rows of the journal could not be put into LMDB' });
+    };
     say({ kind: 'started', error: null });
     port.on('message', (message: ToWriter) => {
-      if (message.kind === 'group') for (const answer of writer.write(message)) say(answer);
-      else
-        writer.close().then(() => {
-          say({ kind: 'closed' });
-          port.close();
-        });
+      if (message.kind === 'group') {
+        for (const answer of writer.write(message)) say(answer);
+        // Behind the answers: nobody waits for it.
+        if (writer.full) apply();
+        else if (!writer.applied) timer ??= setTimeout(apply, APPLY_AFTER_MS);
+        return;
+      }
+      if (timer !== null) clearTimeout(timer);
+      writer.close().then(() => {
+        say({ kind: 'closed' });
+        port.close();
+      });
     });
   } catch (error) {
     say({ kind: 'started', error: error instanceof Error ? error.message : String(error) });
