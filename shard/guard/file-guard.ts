@@ -7,9 +7,12 @@ import { GuardUnavailable } from './guard-errors.ts';
 import {
   type FromGuardWriter,
   GUARD_CALL,
+  GUARD_OK,
   GUARD_RESULTS,
   GUARD_UNKNOWN,
+  type GuardDone,
   type GuardResult,
+  type GuardWriterData,
   type ToGuardWriter,
 } from './guard-messages.ts';
 import { decodeWatermark, type GuardStore, guardId, openGuardStore } from './guard-store.ts';
@@ -27,7 +30,10 @@ export interface FileGuardOptions {
 /** Opens the guard, or makes a new one with a new random id. Rejects with a sentence if the folder can't be used. */
 export async function openFileGuard(options: FileGuardOptions): Promise<ReleaseGuard> {
   mkdirSync(options.folder, { recursive: true, mode: 0o700 });
-  const worker = new Worker(new URL('./guard-writer.ts', import.meta.url), { workerData: options.folder });
+  const applied = new SharedArrayBuffer(4);
+  const worker = new Worker(new URL('./guard-thread.ts', import.meta.url), {
+    workerData: { folder: options.folder, applied } satisfies GuardWriterData,
+  });
   await new Promise<void>((resolve, reject) => {
     worker.once('error', reject);
     worker.once('message', (message: FromGuardWriter) => {
@@ -38,7 +44,7 @@ export async function openFileGuard(options: FileGuardOptions): Promise<ReleaseG
   });
   const store = openGuardStore(options.folder);
   try {
-    return new FileGuard(worker, store, options);
+    return new FileGuard(worker, store, new Int32Array(applied), options);
   } catch (error) {
     await worker.terminate();
     await store.root.close();
@@ -59,6 +65,9 @@ class FileGuard implements ReleaseGuard {
   readonly #worker: Worker;
   readonly #store: GuardStore;
   readonly #options: FileGuardOptions;
+  readonly #applied: Int32Array;
+  /** watermarks that may not be in LMDB yet, by key (latin1), in the order of their groups */
+  readonly #recent = new Map<string, { readonly head: Head; readonly group: number }>();
   #queue: Call[] = [];
   #sent: Call[] | null = null;
   #scheduled = false;
@@ -66,7 +75,8 @@ class FileGuard implements ReleaseGuard {
   #closing: Promise<void> | null = null;
   #onClosed: (() => void) | null = null;
 
-  constructor(worker: Worker, store: GuardStore, options: FileGuardOptions) {
+  constructor(worker: Worker, store: GuardStore, applied: Int32Array, options: FileGuardOptions) {
+    this.#applied = applied;
     this.#worker = worker;
     this.#store = store;
     this.#options = options;
@@ -81,6 +91,9 @@ class FileGuard implements ReleaseGuard {
 
   async read(key: LogKey): Promise<Head | null> {
     const rowKey = keyBytes(key);
+    this.#settled();
+    const recent = this.#recent.get(rowKey.toString('latin1'));
+    if (recent !== undefined) return recent.head;
     const row = this.#store.watermarks.getBinary(rowKey);
     return row === undefined ? null : decodeWatermark(rowKey, row);
   }
@@ -135,10 +148,32 @@ class FileGuard implements ReleaseGuard {
 
   #receive(message: FromGuardWriter): void {
     if (message.kind !== 'done' || this.#sent === null) return;
-    if (message.error === null) this.#store.root.resetReadTxn();
-    else if (!message.fatal) this.#options.onFailure?.(message.error);
+    if (message.error !== null && !message.fatal) this.#options.onFailure?.(message.error);
+    this.#remember(this.#sent, message);
     if (message.fatal) this.#die(message.error ?? 'the guard has failed');
     this.#settle(message.codes);
+  }
+
+  #remember(calls: readonly Call[], { codes, group }: GuardDone): void {
+    this.#settled();
+    for (const [i, { key, to }] of calls.entries()) {
+      if (codes[i] !== GUARD_OK) continue;
+      const name = keyBytes(key).toString('latin1');
+      this.#recent.delete(name);
+      this.#recent.set(name, { head: to, group });
+    }
+  }
+
+  /** What the writer has put into LMDB is read there. */
+  #settled(): void {
+    const applied = Atomics.load(this.#applied, 0);
+    let dropped = false;
+    for (const [name, { group }] of this.#recent) {
+      if (((applied - group) | 0) < 0) break;
+      this.#recent.delete(name);
+      dropped = true;
+    }
+    if (dropped) this.#store.root.resetReadTxn();
   }
 
   #settle(codes: Uint8Array): void {

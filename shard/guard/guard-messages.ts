@@ -9,7 +9,23 @@ export type GuardResult = (typeof GUARD_RESULTS)[number];
 
 export type ToGuardWriter = { readonly kind: 'group'; readonly packed: ArrayBuffer } | { readonly kind: 'close' };
 
+export interface GuardWriterData {
+  readonly folder: string;
+  /** Int32 that holds the number of the last group whose watermarks are all in LMDB */
+  readonly applied: SharedArrayBuffer;
+}
+
+export interface GuardDone {
+  readonly kind: 'done';
+  readonly codes: Uint8Array;
+  /** groups are counted from 1, and from −2^31 on behind 2^31 − 1 */
+  readonly group: number;
+  readonly error: string | null;
+  /** nothing will be written any more */
+  readonly fatal: boolean;
+}
+
 export type FromGuardWriter =
   | { readonly kind: 'started'; readonly error: string | null }
-  | { readonly kind: 'done'; readonly codes: Uint8Array; readonly error: string | null; readonly fatal: boolean }
+  | GuardDone
   | { readonly kind: 'closed' };

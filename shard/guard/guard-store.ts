@@ -6,7 +6,8 @@ import { GuardDamaged } from './guard-errors.ts';
 
 /**
  * The guard's LMDB environment. `watermarks`, key enclave32 be32 lane: u16 format, u16 zero, u32 crc32 of key and head,
- * the head (80 bytes). `meta`: `format` u16, `id` 16 random bytes and their crc32.
+ * the head (80 bytes). `meta`: `format` u16, `id` 16 random bytes and their crc32, and
+ * what guard-writer.ts keeps.
  */
 export interface GuardStore {
   readonly root: RootDatabase<Buffer, Buffer>;
@@ -14,7 +15,12 @@ export interface GuardStore {
   readonly watermarks: Database<Buffer, Buffer>;
 }
 
+export const WATERMARK_KEY = 36;
 export const WATERMARK_ROW = 8 + HEAD_BYTES;
+
+/** Of the folder as a whole. 2: the newest watermarks are in the journal (guard-writer.ts), where a version that knows only
+ *  1 would not look for them. */
+const GUARD_FORMAT = 2;
 
 export function openGuardStore(folder: string): GuardStore {
   const root = open<Buffer, Buffer>({
@@ -64,7 +70,7 @@ export function claimGuard(store: GuardStore, fresh: Buffer): void {
   if (version === undefined) {
     for (const _ of store.watermarks.getKeys({ limit: 1 }))
       throw new GuardDamaged('The guard folder has watermarks but no format row: restore it.');
-    store.meta.putSync(FORMAT, Buffer.from([FORMAT_VERSION & 255, FORMAT_VERSION >> 8]));
+    store.meta.putSync(FORMAT, Buffer.from([GUARD_FORMAT, 0]));
     const row = Buffer.alloc(20);
     row.set(fresh, 0);
     row.writeUInt32LE(crc32(fresh), 16);
@@ -72,11 +78,12 @@ export function claimGuard(store: GuardStore, fresh: Buffer): void {
     return;
   }
   if (version.length !== 2) throw new GuardDamaged('The guard folder has a damaged format row: restore it.');
-  if (version.readUInt16LE(0) > FORMAT_VERSION) {
+  if (version.readUInt16LE(0) > GUARD_FORMAT) {
     throw new GuardDamaged(
-      `The guard folder has format ${version.readUInt16LE(0)}, this version of the node reads up to ${FORMAT_VERSION}: start the newer version.`,
+      `The guard folder has format ${version.readUInt16LE(0)}, this version of the node reads up to ${GUARD_FORMAT}: start the newer version.`,
     );
   }
+  store.meta.putSync(FORMAT, Buffer.from([GUARD_FORMAT, 0]));
 }
 
 /** The store's id; throws GuardDamaged. */

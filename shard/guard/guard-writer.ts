@@ -1,59 +1,128 @@
 import { randomBytes } from 'node:crypto';
-import { closeSync, fsyncSync, openSync } from 'node:fs';
-import { dirname, resolve } from 'node:path';
-import { parentPort, workerData } from 'node:worker_threads';
+import { readdirSync, unlinkSync } from 'node:fs';
+import { dirname, join, resolve } from 'node:path';
+import { DurableFile, isDiskFull, syncFolder } from '../journal/durable-file.ts';
+import { frame, framesOf } from '../journal/frame.ts';
+import { GuardDamaged } from './guard-errors.ts';
+import { GUARD_CALL, GUARD_OK, GUARD_REFUSED, GUARD_UNKNOWN, type GuardDone } from './guard-messages.ts';
 import {
-  type FromGuardWriter,
-  GUARD_CALL,
-  GUARD_OK,
-  GUARD_REFUSED,
-  GUARD_UNKNOWN,
-  type ToGuardWriter,
-} from './guard-messages.ts';
-import { checkWatermark, claimGuard, encodeWatermark, type GuardStore, openGuardStore } from './guard-store.ts';
+  checkWatermark,
+  claimGuard,
+  encodeWatermark,
+  type GuardStore,
+  openGuardStore,
+  WATERMARK_KEY,
+  WATERMARK_ROW,
+} from './guard-store.ts';
 
-/** The thread that writes the guard: one durable transaction for all calls of a group. */
-class GuardWriter {
+/** The journal is written from its begin on again when it is so long: one commit of LMDB for all of it. */
+const JOURNAL_BYTES = 512 * 1024;
+const ROW = WATERMARK_KEY + WATERMARK_ROW;
+
+const OWNER = Buffer.from('owner');
+/** u32 number of the journal's file, bytes16 nonce of its frames */
+const JOURNAL = Buffer.from('journal');
+
+/**
+ * What the guard's thread does. A group of calls is compared with the watermarks, LMDB's and above them those that only
+ * the journal holds; then the new ones are one frame of the journal, which makes them durable; later they go to LMDB.
+ */
+export class GuardWriter {
   readonly #store: GuardStore;
+  readonly #applied: Int32Array;
+  readonly #owner = randomBytes(16);
+  readonly #file: DurableFile;
+  readonly #number: number;
+  /** rows that LMDB lacks, by key (latin1) */
+  readonly #pending = new Map<string, Buffer>();
+  #nonce: Buffer = randomBytes(16);
+  #end = 0;
+  /** number of the last group, as GuardDone.group */
+  #group = 0;
+  /** A frame was written and not counted: the journal needs another nonce before anything else is. */
+  #stale = false;
   #dead = false;
 
-  constructor(folder: string) {
+  /**
+   * Takes the folder over. First the owner row is durable, then the last journal is read: a former owner that still runs
+   * looks at that row between writing a frame and answering for it, so either it finds the new owner, or its frame is
+   * found here. Throws GuardDamaged.
+   */
+  constructor(folder: string, applied: Int32Array) {
+    this.#applied = applied;
     this.#store = openGuardStore(folder);
-    this.#store.root.transactionSync(() => claimGuard(this.#store, randomBytes(16)));
-    for (const path of [folder, dirname(resolve(folder))]) {
-      // A synced file without a durable name is lost.
-      const fd = openSync(path, 'r');
-      fsyncSync(fd);
-      closeSync(fd);
-    }
+    const { root, meta } = this.#store;
+    root.transactionSync(() => {
+      claimGuard(this.#store, randomBytes(16));
+      meta.putSync(OWNER, this.#owner);
+    });
+    this.#number = root.transactionSync(() => {
+      this.#assertOwner();
+      const last = meta.getBinary(JOURNAL);
+      if (last !== undefined) this.#adopt(join(folder, journalName(last.readUInt32LE(0))), last.subarray(4));
+      const number = (last?.readUInt32LE(0) ?? 0) + 1;
+      this.#putJournal(number);
+      return number;
+    });
+    this.#file = new DurableFile(join(folder, journalName(this.#number)));
+    for (const name of readdirSync(folder)) if (/^journal-\d+$/.test(name)) unlinkSync(join(folder, name));
+    for (const path of [folder, dirname(resolve(folder))]) syncFolder(path);
+  }
+
+  get applied(): boolean {
+    return this.#pending.size === 0;
   }
 
   /** Compare-and-set of every call; never throws. */
-  write(packed: Buffer): FromGuardWriter {
+  write(packed: Buffer): GuardDone {
+    this.#group = (this.#group + 1) | 0;
     const codes = new Uint8Array(packed.length / GUARD_CALL).fill(GUARD_UNKNOWN);
-    if (this.#dead) return { kind: 'done', codes, error: 'the guard has failed before', fatal: true };
+    if (this.#dead) return this.#done(codes, 'the guard has failed before');
+    const group = new Map<string, Buffer>();
     try {
-      this.#store.root.transactionSync(() => {
-        for (let i = 0; i < codes.length; i++)
-          codes[i] = this.#call(packed.subarray(i * GUARD_CALL, (i + 1) * GUARD_CALL));
-      });
-      return { kind: 'done', codes, error: null, fatal: false };
+      if (this.#stale || this.#end + packed.length > JOURNAL_BYTES) this.#renew((this.#group - 1) | 0);
+      for (let i = 0; i < codes.length; i++)
+        codes[i] = this.#call(packed.subarray(i * GUARD_CALL, (i + 1) * GUARD_CALL), group);
+      if (group.size === 0) return this.#done(codes);
+      const rows = Buffer.concat([...group].flatMap(([name, row]) => [Buffer.from(name, 'latin1'), row]));
+      const { parts, length } = frame(this.#end, this.#nonce, [], 0, rows);
+      this.#stale = true;
+      this.#file.write(parts, length, this.#end);
+      // Crash: the frame is whole, and the watermarks have moved, though nobody was told; or it is not, and they have not.
+      this.#store.root.resetReadTxn();
+      this.#assertOwner();
+      this.#stale = false;
+      this.#end += length;
+      for (const [name, row] of group) this.#pending.set(name, row);
+      return this.#done(codes);
     } catch (error) {
-      const full = error instanceof Error && /ENOSPC|EDQUOT|No space left|quota/i.test(error.message);
-      this.#dead = !full;
-      return { kind: 'done', codes: codes.fill(GUARD_UNKNOWN), error: String(error), fatal: this.#dead };
+      this.#dead = !isDiskFull(error);
+      return this.#done(codes.fill(GUARD_UNKNOWN), String(error));
+    }
+  }
+
+  /** Puts what only the journal holds into LMDB; nothing is lost when that fails. */
+  apply(): void {
+    if (this.#dead || this.applied) return;
+    try {
+      this.#renew(this.#group);
+    } catch (error) {
+      this.#dead = !isDiskFull(error);
     }
   }
 
   async close(): Promise<void> {
+    this.apply();
     this.#dead = true;
+    this.#file.close();
     await this.#store.root.close();
   }
 
-  #call(call: Buffer): number {
-    const key = Buffer.from(call.subarray(0, 36));
+  #call(call: Buffer, group: Map<string, Buffer>): number {
+    const key = call.subarray(0, WATERMARK_KEY);
+    const name = key.toString('latin1');
     const create = call[36] === 1;
-    const row = this.#store.watermarks.getBinary(key);
+    const row = group.get(name) ?? this.#pending.get(name) ?? this.#store.watermarks.getBinary(Buffer.from(key));
     if (create ? row !== undefined : row === undefined) return GUARD_REFUSED;
     if (row !== undefined) {
       try {
@@ -62,27 +131,56 @@ class GuardWriter {
         return GUARD_UNKNOWN;
       }
     }
-    this.#store.watermarks.putSync(key, encodeWatermark(key, call.subarray(120, 200)));
+    group.set(name, encodeWatermark(key, call.subarray(120, 200)));
     return GUARD_OK;
+  }
+
+  /** LMDB gets all rows up to `group`, and the journal begins anew, with a nonce of its own. */
+  #renew(group: number): void {
+    const nonce = randomBytes(16);
+    this.#store.root.transactionSync(() => {
+      this.#assertOwner();
+      for (const [name, row] of this.#pending) this.#store.watermarks.putSync(Buffer.from(name, 'latin1'), row);
+      this.#putJournal(this.#number, nonce);
+    });
+    this.#pending.clear();
+    Atomics.store(this.#applied, 0, group);
+    this.#nonce = nonce;
+    this.#stale = false;
+    this.#end = 0;
+  }
+
+  #adopt(path: string, nonce: Buffer): void {
+    const frames = framesOf(path, 0, nonce);
+    for (let next = frames.next(); ; next = frames.next()) {
+      if (next.done === true) {
+        if (next.value) return;
+        throw new GuardDamaged('The journal of the guard is damaged: restore the guard, or adopt another.');
+      }
+      const { rows } = next.value;
+      for (let at = 0; at < rows.length; at += ROW)
+        this.#store.watermarks.putSync(
+          rows.subarray(at, at + WATERMARK_KEY),
+          rows.subarray(at + WATERMARK_KEY, at + ROW),
+        );
+    }
+  }
+
+  #putJournal(number: number, nonce = this.#nonce): void {
+    const row = Buffer.alloc(20);
+    row.writeUInt32LE(number, 0);
+    row.set(nonce, 4);
+    this.#store.meta.putSync(JOURNAL, row);
+  }
+
+  #assertOwner(): void {
+    if (this.#store.meta.getBinary(OWNER)?.equals(this.#owner) !== true)
+      throw new Error('Another process has taken the guard folder over.');
+  }
+
+  #done(codes: Uint8Array, error: string | null = null): GuardDone {
+    return { kind: 'done', codes, group: this.#group, error, fatal: this.#dead };
   }
 }
 
-const port = parentPort;
-if (port !== null) {
-  const say = (message: FromGuardWriter): void => port.postMessage(message);
-  try {
-    const writer = new GuardWriter(workerData as string);
-    say({ kind: 'started', error: null });
-    port.on('message', (message: ToGuardWriter) => {
-      if (message.kind === 'group') say(writer.write(Buffer.from(message.packed)));
-      else
-        writer.close().then(() => {
-          say({ kind: 'closed' });
-          port.close();
-        });
-    });
-  } catch (error) {
-    say({ kind: 'started', error: error instanceof Error ? error.message : String(error) });
-    port.close();
-  }
-}
+const journalName = (number: number): string => `journal-${number}`;

@@ -1,9 +1,6 @@
 import {
   closeSync,
   constants,
-  fdatasyncSync,
-  fsyncSync,
-  ftruncateSync,
   mkdirSync,
   openSync,
   readdirSync,
@@ -12,9 +9,9 @@ import {
   truncateSync,
   unlinkSync,
   writeSync,
-  writevSync,
 } from 'node:fs';
 import { dirname, join, resolve } from 'node:path';
+import { DurableFile, syncFile, syncFolder } from '../../journal/durable-file.ts';
 import type { ContentPlace } from './entry-row.ts';
 
 /**
@@ -24,24 +21,14 @@ import type { ContentPlace } from './entry-row.ts';
  */
 export const CONTENT_FILE_BYTES = 64 * 1024 * 1024;
 
-/** A file is filled with zeros so far ahead, in steps between these, growing with it: a synchronous write into blocks
- *  that are there already waits for one I/O instead of two or three, and costs half the CPU. */
-const MIN_AHEAD = 64 * 1024;
-const MAX_AHEAD = 1024 * 1024;
-
-/** Writes return when they are on disk; where the system has no such flag, a sync follows each of them. */
-const DURABLE = constants.O_DSYNC ?? 0;
-
 export function contentFileName(file: number): string {
   return `${String(file).padStart(8, '0')}.seg`;
 }
 
 export class ContentWriter {
   readonly #folder: string;
-  #fd = -1;
+  #current: DurableFile | null = null;
   #file = 0;
-  /** up to where the file has blocks */
-  #filled = 0;
 
   constructor(folder: string) {
     this.#folder = folder;
@@ -50,43 +37,24 @@ export class ContentWriter {
 
   /** Starts a file of this number, which no other run ever had. */
   begin(file: number): void {
-    this.#release();
+    this.close();
     this.#file = file;
-    this.#filled = 0;
+    this.#current = new DurableFile(join(this.#folder, contentFileName(file)));
   }
 
   get file(): number {
     return this.#file;
   }
 
-  get path(): string {
-    return join(this.#folder, contentFileName(this.#file));
-  }
-
   /** Writes `parts` from `offset` on, and returns when they are on disk. Throws the file system's error. */
   append(parts: readonly Buffer[], total: number, offset: number): void {
-    if (this.#fd < 0) {
-      this.#fd = openSync(this.path, constants.O_RDWR | constants.O_CREAT | DURABLE, 0o600);
-      syncFolder(this.#folder);
-    }
-    if (offset + total > this.#filled) this.#fill(offset + total);
-    const written = writevSync(this.#fd, parts as Buffer[], offset);
-    if (written < total) writeAll(this.#fd, Buffer.concat(parts).subarray(written), offset + written);
-    if (DURABLE === 0) syncFile(this.#fd);
-  }
-
-  #fill(needed: number): void {
-    const ahead = Math.min(MAX_AHEAD, Math.max(MIN_AHEAD, needed >> 2));
-    const end = needed + ahead;
-    writeAll(this.#fd, Buffer.alloc(end - this.#filled), this.#filled);
-    this.#filled = end;
+    if (this.#current === null) throw new Error('No content file has been begun.');
+    this.#current.write(parts, total, offset);
   }
 
   /** Gives back what a failed group wrote behind `end`; failing to do so does no harm. */
   cut(end: number): void {
-    if (this.#fd < 0) return;
-    this.#filled = Math.min(this.#filled, end);
-    ftruncateSync(this.#fd, end);
+    this.#current?.cut(end);
   }
 
   /** The content as written, holes not yet zeroed; shorter if the file is. */
@@ -142,42 +110,12 @@ export class ContentWriter {
   }
 
   close(): void {
-    this.#release();
-  }
-
-  #release(): void {
-    if (this.#fd >= 0) closeSync(this.#fd);
-    this.#fd = -1;
-  }
-}
-
-function writeAll(fd: number, bytes: Buffer, offset: number): void {
-  for (let at = 0; at < bytes.length; ) at += writeSync(fd, bytes, at, bytes.length - at, offset + at);
-}
-
-/** A sync that failed may have dropped what it should have written: nobody may go on as if it had not. */
-export class SyncFailed extends Error {
-  override readonly name = 'SyncFailed';
-}
-
-function syncFile(fd: number): void {
-  try {
-    fdatasyncSync(fd);
-  } catch (error) {
-    throw new SyncFailed(`A sync of the content file failed: ${String(error)}`);
+    this.#current?.close();
+    this.#current = null;
   }
 }
 
 /** Makes the names in the log folder, and its own, durable: a synced file without a name is lost. */
 export function syncFolders(folder: string): void {
   for (const path of [join(folder, 'content'), folder, dirname(resolve(folder))]) syncFolder(path);
-}
-
-function syncFolder(path: string): void {
-  const fd = openSync(path, constants.O_RDONLY);
-  try {
-    fsyncSync(fd);
-  } finally {
-    closeSync(fd);
-  }
 }

@@ -5,7 +5,7 @@ const FORMAT = Buffer.from('format');
 
 /**
  * Of the folder as a whole; rows and records carry versions of their own. 2: appends are in the journal before they are
- * in LMDB (journal.ts), which a version that knows only 1 would cut off.
+ * in LMDB (journal-rows.ts), which a version that knows only 1 would cut off.
  */
 const LOG_FORMAT = 2;
 

@@ -1,12 +1,14 @@
 import { randomBytes } from 'node:crypto';
 import { join } from 'node:path';
+import { isDiskFull } from '../../journal/durable-file.ts';
+import { FRAME_HEADER, frame, framesOf } from '../../journal/frame.ts';
 import { asBuffer, readInt, writeInt } from '../bytes.ts';
 import { appendStep, deletesStep } from './append-step.ts';
-import { CONTENT_FILE_BYTES, ContentWriter, contentFileName, SyncFailed, syncFolders } from './content-writer.ts';
+import { CONTENT_FILE_BYTES, ContentWriter, contentFileName, syncFolders } from './content-writer.ts';
 import type { ContentPlace } from './entry-row.ts';
 import { JOURNAL_BYTES, overwriteJournalKey, readOverwriteJournal } from './erase-journal.ts';
 import { OWNER } from './folder-owner.ts';
-import { decodeRows, FRAME_HEADER, frame, framesOf } from './journal.ts';
+import { decodeRows } from './journal-rows.ts';
 import { checkFormat } from './log-format.ts';
 import { opStep } from './op-step.ts';
 import { PendingRows } from './pending-rows.ts';
@@ -277,6 +279,7 @@ export class LogWriter {
     const file = journal.readUInt32LE(0);
     const start = this.#ends().get(file) ?? 0;
     let end = start;
+    // A frame that was damaged later ends them too: the release guard knows what its enclaves have lost.
     for (const found of framesOf(join(folder, contentFileName(file)), start, journal.subarray(4))) {
       for (const { table, key, value } of decodeRows(found.rows)) {
         const rows = this.#store[APPENDED[table] as Appended];
@@ -321,10 +324,7 @@ export class LogWriter {
 
   /** True if nothing may be written any more. A full disk is no such case: LMDB has aborted, its pages are written anew. */
   #failed(error: unknown): boolean {
-    const full =
-      error instanceof Error &&
-      !(error instanceof SyncFailed) &&
-      /ENOSPC|EDQUOT|No space left|quota/i.test(`${(error as NodeJS.ErrnoException).code ?? ''} ${error.message}`);
+    const full = isDiskFull(error);
     if (!full) this.#dead = true;
     try {
       if (full) this.#contents.cut(this.#end);

@@ -1,4 +1,4 @@
-import { encodeRows, type JournalRow } from './journal.ts';
+import { encodeRows, type JournalRow } from './journal-rows.ts';
 import { APPENDED, type Appended, type LmdbStore, type PointRows, tablesOf } from './store.ts';
 
 type Known = Map<string, Buffer | null>;

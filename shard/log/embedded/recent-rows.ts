@@ -1,4 +1,4 @@
-import { decodeRows } from './journal.ts';
+import { decodeRows } from './journal-rows.ts';
 import { APPENDED, type LmdbStore, type RowRange, type Rows, type Store, tablesOf } from './store.ts';
 
 /** What a group has told of. */

@@ -23,7 +23,7 @@ export interface Rows extends PointRows {
   getKeys(range?: RowRange): Iterable<Buffer>;
 }
 
-/** The databases that appends write: of their rows the newest may still be on the way into LMDB (journal.ts). */
+/** The databases that appends write: of their rows the newest may still be on the way into LMDB (journal-rows.ts). */
 export const APPENDED = ['heads', 'entries', 'closings', 'due'] as const;
 export type Appended = (typeof APPENDED)[number];
 

@@ -115,7 +115,7 @@ export interface GroupDone {
   readonly codes: Uint8Array;
   /** groups are counted from 1, and from −2^31 on behind 2^31 − 1 */
   readonly group: number;
-  /** rows that are durable in the journal and not in LMDB yet (journal.ts); empty if LMDB has them */
+  /** rows that are durable in the journal and not in LMDB yet (journal-rows.ts); empty if LMDB has them */
   readonly rows: Uint8Array<ArrayBuffer>;
   /** says why codes are unknown */
   readonly error: string | null;
