@@ -5,6 +5,7 @@ import { errorBody, errorNumber } from '../../protocol/errors.ts';
 import { errorBytes } from '../enclave/answers.ts';
 import { adminRoutes } from './admin.ts';
 import { JSON_TYPE, refuse } from './answer.ts';
+import { drain, isAnswered } from './drain.ts';
 import { takePosts } from './hot-door.ts';
 import { type DoorModules, HttpExchange } from './http-exchange.ts';
 import { hex32 } from './params.ts';
@@ -15,6 +16,9 @@ const INVALID_JSON = errorNumber('invalid_json');
 const TOO_LARGE = errorNumber('too_large');
 const INTERNAL = errorNumber('internal');
 const UNAVAILABLE = errorNumber('unavailable');
+
+/** Of a body that is too large so many times the limit is read on, so that its sender gets to read the refusal. */
+const DRAINED_BODIES = 8;
 
 export interface ServerOptions {
   readonly maxBody: number;
@@ -59,6 +63,11 @@ export function createServer(options: ServerOptions, modules: DoorModules): Fast
   app.setErrorHandler((error: FastifyError, request, reply) => {
     const code = httpError(error);
     if (code === INTERNAL) request.log.error({ error: error.message }, 'a request failed');
+    if (code === TOO_LARGE) {
+      // Fastify would have the connection closed at once.
+      reply.removeHeader('connection');
+      drain(request.raw, DRAINED_BODIES * options.maxBody);
+    }
     refuse(reply, code, errorBytes(code), metrics);
   });
 
@@ -102,7 +111,7 @@ function httpError(error: FastifyError): number {
 
 /** What is not HTTP, or comes too slowly, is answered once and cut off. */
 function refuseConnection(error: Error & { code?: string }, socket: Socket): void {
-  if (error.code === 'ECONNRESET' || !socket.writable) return void socket.destroy();
+  if (error.code === 'ECONNRESET' || !socket.writable || isAnswered(socket)) return void socket.destroy();
   const large = error.code === 'HPE_HEADER_OVERFLOW';
   const body = errorBody(large ? 'too_large' : 'invalid_json');
   const status = large ? '413 Payload Too Large' : '400 Bad Request';
