@@ -9,7 +9,7 @@ import { drain, isAnswered } from './drain.ts';
 import { takePosts } from './hot-door.ts';
 import { type DoorModules, HttpExchange } from './http-exchange.ts';
 import { hex32 } from './params.ts';
-import { treeHeadRoutes } from './tree-heads.ts';
+import { treeHeadRoutes, WITH_HEAD } from './tree-heads.ts';
 
 const INVALID_ROUTE = errorNumber('invalid_route');
 const INVALID_JSON = errorNumber('invalid_json');
@@ -76,7 +76,7 @@ export function createServer(options: ServerOptions, modules: DoorModules): Fast
     refuse(reply, code, errorBytes(code), metrics);
   });
 
-  app.get('/', (_request, reply) => {
+  app.get('/', WITH_HEAD, (_request, reply) => {
     const about = api.about();
     if (about === null) return refuse(reply, UNAVAILABLE, errorBytes(UNAVAILABLE), metrics);
     reply.header('content-type', JSON_TYPE).send(`{${about},"time":${Date.now()}}`);

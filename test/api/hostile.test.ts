@@ -419,9 +419,16 @@ describe('paths and methods', () => {
     cutOff(admin.text, 'unauthorized');
   });
 
-  it('HEAD has no body and breaks nothing', async () => {
-    const answer = await node.ask({ method: 'HEAD', path: '/' });
-    assert.equal(answer.body, '');
+  it('HEAD is GET without a body', async () => {
+    for (const [path, status] of [
+      ['/', 200],
+      [`/${enclave.id}/sth`, 200],
+      [`/${'0'.repeat(64)}/sth`, 404],
+      ['/nothing', 404],
+    ] as const) {
+      const answer = await node.ask({ method: 'HEAD', path });
+      assert.deepEqual([path, answer.status, answer.body], [path, status, '']);
+    }
   });
 
   it('Expect, Upgrade and odd headers are no trap', async () => {
