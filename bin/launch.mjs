@@ -8,6 +8,7 @@ import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { constants } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath, pathToFileURL } from 'node:url';
+import { endWithStarter } from './starter.mjs';
 
 const ROOT = fileURLToPath(new URL('..', import.meta.url));
 const MODULES = join(ROOT, 'node_modules');
@@ -79,6 +80,7 @@ function bundledNode() {
 
 /** Runs `entry` (a path in this project) with `args`. Does not return: the process ends as the entry does. */
 export async function launch(entry, args) {
+  endWithStarter();
   install();
   const file = join(ROOT, entry);
   if (!existsSync(file)) {

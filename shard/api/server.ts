@@ -5,16 +5,20 @@ import { errorBody, errorNumber } from '../../protocol/errors.ts';
 import { errorBytes } from '../enclave/answers.ts';
 import { adminRoutes } from './admin.ts';
 import { JSON_TYPE, refuse } from './answer.ts';
+import { drain, isAnswered } from './drain.ts';
 import { takePosts } from './hot-door.ts';
 import { type DoorModules, HttpExchange } from './http-exchange.ts';
 import { hex32 } from './params.ts';
-import { treeHeadRoutes } from './tree-heads.ts';
+import { treeHeadRoutes, WITH_HEAD } from './tree-heads.ts';
 
 const INVALID_ROUTE = errorNumber('invalid_route');
 const INVALID_JSON = errorNumber('invalid_json');
 const TOO_LARGE = errorNumber('too_large');
 const INTERNAL = errorNumber('internal');
 const UNAVAILABLE = errorNumber('unavailable');
+
+/** Of a body that is too large so many times the limit is read on, so that its sender gets to read the refusal. */
+const DRAINED_BODIES = 8;
 
 export interface ServerOptions {
   readonly maxBody: number;
@@ -55,14 +59,24 @@ export function createServer(options: ServerOptions, modules: DoorModules): Fast
   app.server.on('checkExpectation', (request, response) => app.server.emit('request', request, response));
   app.removeAllContentTypeParsers();
   app.addContentTypeParser('*', { parseAs: 'buffer' }, (_request, body, done) => done(null, body));
+  // What a client says its body is makes no difference: it is JSON or it is not. Fastify would refuse what it can't parse.
+  app.addHook('onRequest', (request, _reply, done) => {
+    delete request.headers['content-type'];
+    done();
+  });
   app.setNotFoundHandler((_request, reply) => refuse(reply, INVALID_ROUTE, errorBytes(INVALID_ROUTE), metrics));
   app.setErrorHandler((error: FastifyError, request, reply) => {
     const code = httpError(error);
     if (code === INTERNAL) request.log.error({ error: error.message }, 'a request failed');
+    if (code === TOO_LARGE) {
+      // Fastify would have the connection closed at once.
+      reply.removeHeader('connection');
+      drain(request.raw, DRAINED_BODIES * options.maxBody);
+    }
     refuse(reply, code, errorBytes(code), metrics);
   });
 
-  app.get('/', (_request, reply) => {
+  app.get('/', WITH_HEAD, (_request, reply) => {
     const about = api.about();
     if (about === null) return refuse(reply, UNAVAILABLE, errorBytes(UNAVAILABLE), metrics);
     reply.header('content-type', JSON_TYPE).send(`{${about},"time":${Date.now()}}`);
@@ -102,7 +116,7 @@ function httpError(error: FastifyError): number {
 
 /** What is not HTTP, or comes too slowly, is answered once and cut off. */
 function refuseConnection(error: Error & { code?: string }, socket: Socket): void {
-  if (error.code === 'ECONNRESET' || !socket.writable) return void socket.destroy();
+  if (error.code === 'ECONNRESET' || !socket.writable || isAnswered(socket)) return void socket.destroy();
   const large = error.code === 'HPE_HEADER_OVERFLOW';
   const body = errorBody(large ? 'too_large' : 'invalid_json');
   const status = large ? '413 Payload Too Large' : '400 Bad Request';

@@ -8,6 +8,9 @@ import { hex32, hex64, queryInteger } from './params.ts';
 const INVALID_ROUTE = errorNumber('invalid_route');
 const INVALID_FILTER = errorNumber('invalid_filter');
 
+/** Where there is a GET that is cheap, there is a HEAD (RFC 9110 §9.1). */
+export const WITH_HEAD = { exposeHeadRoute: true } as const;
+
 interface Params {
   readonly enclave: string;
   readonly hash?: string;
@@ -24,10 +27,10 @@ export function treeHeadRoutes(app: FastifyInstance, modules: DoorModules): void
     if (enclave) api.sth(exchange, enclave);
     else fail(exchange, INVALID_ROUTE);
   };
-  app.get('/:enclave/sth', sth);
-  app.get('/enclave/:enclave/sth', sth);
+  app.get('/:enclave/sth', WITH_HEAD, sth);
+  app.get('/enclave/:enclave/sth', WITH_HEAD, sth);
 
-  app.get('/:enclave/consistency', (request, reply) => {
+  app.get('/:enclave/consistency', WITH_HEAD, (request, reply) => {
     const exchange = HttpExchange.of(request, reply, modules);
     const enclave = hex32((request.params as Params).enclave);
     if (!enclave) return fail(exchange, INVALID_ROUTE);
@@ -38,7 +41,7 @@ export function treeHeadRoutes(app: FastifyInstance, modules: DoorModules): void
     api.consistency(exchange, enclave, from, to);
   });
 
-  app.get('/:enclave/receipt/:hash', (request, reply) => {
+  app.get('/:enclave/receipt/:hash', WITH_HEAD, (request, reply) => {
     const exchange = HttpExchange.of(request, reply, modules);
     const params = request.params as Params;
     const enclave = hex32(params.enclave);

@@ -34,13 +34,12 @@ describe('POST / with one commit', () => {
 
   it('does not look at the content type', async () => {
     const commit = enclave.sign(member, 'chat', 'plain');
-    const answer = await node.ask({
-      method: 'POST',
-      path: '/',
-      body: json(commit),
-      headers: { 'content-type': 'text/plain' },
-    });
-    receipted(answer, commit);
+    for (const path of ['/', `/enclave/${enclave.id}`])
+      for (const type of ['text/plain', 'multipart/form-data', 'application/json; charset=latin1', 'nonsense', ''])
+        receipted(
+          await node.ask({ method: 'POST', path, body: json(commit), headers: { 'content-type': type } }),
+          commit,
+        );
     receipted(await node.ask({ method: 'POST', path: '/', body: json(commit) }), commit);
   });
 

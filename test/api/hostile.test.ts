@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict';
+import { once } from 'node:events';
 import { connect } from 'node:net';
 import { after, afterEach, before, describe, it } from 'node:test';
 import { type ErrorCode, errorBody, errorOf } from '../../protocol/errors.ts';
@@ -141,6 +142,33 @@ describe('slow clients are cut off, and others are served meanwhile', () => {
     }
     assert.fail('nobody is served any more');
   });
+});
+
+describe('a client that sends a body that is too large to its end, and reads then', () => {
+  const body = Buffer.alloc(7 * MAX_BODY, 0x20);
+  const chunks = Buffer.concat([Buffer.from(`${body.length.toString(16)}\r\n`), body, Buffer.from('\r\n0\r\n\r\n')]);
+  const forms: [string, Buffer][] = [
+    [`content-length: ${body.length}`, body],
+    ['transfer-encoding: chunked', chunks],
+  ];
+  for (const [header, bytes] of forms) {
+    it(`is told so (${header.split(':')[0]})`, async () => {
+      const { hostname, port } = new URL(node.url);
+      const socket = connect(Number(port), hostname);
+      socket.pause();
+      socket.write(`POST / HTTP/1.1\r\nhost: x\r\n${header}\r\n\r\n`);
+      await new Promise<void>((resolve, reject) => {
+        socket.on('error', reject);
+        socket.write(bytes, () => resolve());
+      });
+      const first = once(socket, 'data', { signal: AbortSignal.timeout(DEADLINE_MS) });
+      socket.resume();
+      const [answer] = (await first) as [Buffer];
+      socket.destroy();
+      assert.match(answer.toString(), /^HTTP\/1\.1 413 /);
+      cutOff(answer.toString(), 'too_large');
+    });
+  }
 });
 
 describe('what is not HTTP is refused at once', () => {
@@ -391,9 +419,16 @@ describe('paths and methods', () => {
     cutOff(admin.text, 'unauthorized');
   });
 
-  it('HEAD has no body and breaks nothing', async () => {
-    const answer = await node.ask({ method: 'HEAD', path: '/' });
-    assert.equal(answer.body, '');
+  it('HEAD is GET without a body', async () => {
+    for (const [path, status] of [
+      ['/', 200],
+      [`/${enclave.id}/sth`, 200],
+      [`/${'0'.repeat(64)}/sth`, 404],
+      ['/nothing', 404],
+    ] as const) {
+      const answer = await node.ask({ method: 'HEAD', path });
+      assert.deepEqual([path, answer.status, answer.body], [path, status, '']);
+    }
   });
 
   it('Expect, Upgrade and odd headers are no trap', async () => {
