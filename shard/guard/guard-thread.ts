@@ -4,6 +4,8 @@ import { GuardWriter } from './guard-writer.ts';
 
 /** How long watermarks wait for others before they go from the journal to LMDB, ms. */
 const APPLY_AFTER_MS = 250;
+/** When it is tried again after a failure, a full disk say, ms. */
+const AGAIN_AFTER_MS = 1000;
 
 /** Entry of the guard's thread (file-guard.ts starts it). */
 const port = parentPort;
@@ -14,8 +16,7 @@ if (port !== null) {
     const writer = new GuardWriter(folder, new Int32Array(applied));
     let timer: NodeJS.Timeout | null = null;
     const apply = (): void => {
-      timer = null;
-      writer.apply();
+      timer = writer.apply() ? null : setTimeout(apply, AGAIN_AFTER_MS);
     };
     say({ kind: 'started', error: null });
     port.on('message', (message: ToGuardWriter) => {

@@ -1,7 +1,7 @@
 import { randomBytes } from 'node:crypto';
 import { readdirSync, unlinkSync } from 'node:fs';
 import { dirname, join, resolve } from 'node:path';
-import { DurableFile, isDiskFull, syncFolder } from '../journal/durable-file.ts';
+import { DurableFile, isDiskFull, mayCommitAgain, syncFolder } from '../journal/durable-file.ts';
 import { frame, framesOf } from '../journal/frame.ts';
 import { GuardDamaged } from './guard-errors.ts';
 import { GUARD_CALL, GUARD_OK, GUARD_REFUSED, GUARD_UNKNOWN, type GuardDone } from './guard-messages.ts';
@@ -79,8 +79,11 @@ export class GuardWriter {
     const codes = new Uint8Array(packed.length / GUARD_CALL).fill(GUARD_UNKNOWN);
     if (this.#dead) return this.#done(codes, 'the guard has failed before');
     const group = new Map<string, Buffer>();
+    if (this.#stale || this.#end + packed.length > JOURNAL_BYTES) {
+      const failed = this.#tryRenew((this.#group - 1) | 0);
+      if (failed !== null) return this.#done(codes, failed);
+    }
     try {
-      if (this.#stale || this.#end + packed.length > JOURNAL_BYTES) this.#renew((this.#group - 1) | 0);
       for (let i = 0; i < codes.length; i++)
         codes[i] = this.#call(packed.subarray(i * GUARD_CALL, (i + 1) * GUARD_CALL), group);
       if (group.size === 0) return this.#done(codes);
@@ -101,14 +104,10 @@ export class GuardWriter {
     }
   }
 
-  /** Puts what only the journal holds into LMDB; nothing is lost when that fails. */
-  apply(): void {
-    if (this.#dead || this.applied) return;
-    try {
-      this.#renew(this.#group);
-    } catch (error) {
-      this.#dead = !isDiskFull(error);
-    }
+  /** Puts what only the journal holds into LMDB. False when that failed and is worth another try: nothing is lost. */
+  apply(): boolean {
+    if (this.#dead || this.applied) return true;
+    return this.#tryRenew(this.#group) === null || this.#dead;
   }
 
   async close(): Promise<void> {
@@ -133,6 +132,17 @@ export class GuardWriter {
     }
     group.set(name, encodeWatermark(key, call.subarray(120, 200)));
     return GUARD_OK;
+  }
+
+  /** Null, or why it failed. */
+  #tryRenew(group: number): string | null {
+    try {
+      this.#renew(group);
+      return null;
+    } catch (error) {
+      this.#dead = !mayCommitAgain(error) || error instanceof GuardLost;
+      return String(error);
+    }
   }
 
   /** LMDB gets all rows up to `group`, and the journal begins anew, with a nonce of its own. */
@@ -175,12 +185,14 @@ export class GuardWriter {
 
   #assertOwner(): void {
     if (this.#store.meta.getBinary(OWNER)?.equals(this.#owner) !== true)
-      throw new Error('Another process has taken the guard folder over.');
+      throw new GuardLost('Another process has taken the guard folder over.');
   }
 
   #done(codes: Uint8Array, error: string | null = null): GuardDone {
     return { kind: 'done', codes, group: this.#group, error, fatal: this.#dead };
   }
 }
+
+class GuardLost extends Error {}
 
 const journalName = (number: number): string => `journal-${number}`;

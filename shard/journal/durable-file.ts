@@ -87,6 +87,14 @@ export function syncFolder(path: string): void {
   }
 }
 
+/**
+ * A commit of LMDB that failed and may be tried again: it has left older transactions as they were, and writes all of its
+ * pages anew. (Out of room shows there as an I/O error, too.) Only behind a half-written meta page nothing can be trusted.
+ */
+export function mayCommitAgain(error: unknown): boolean {
+  return !/MDB_PANIC/.test(String(error));
+}
+
 /** A write that found no room: what it wrote is given back, and later ones may be carried out. */
 export function isDiskFull(error: unknown): boolean {
   return (

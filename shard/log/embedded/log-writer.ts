@@ -1,6 +1,6 @@
 import { randomBytes } from 'node:crypto';
 import { join } from 'node:path';
-import { isDiskFull } from '../../journal/durable-file.ts';
+import { isDiskFull, mayCommitAgain } from '../../journal/durable-file.ts';
 import { FRAME_HEADER, frame, framesOf } from '../../journal/frame.ts';
 import { asBuffer, readInt, writeInt } from '../bytes.ts';
 import { appendStep, deletesStep } from './append-step.ts';
@@ -115,18 +115,19 @@ export class LogWriter {
     }
   }
 
-  /** Puts what is only in the journal into LMDB; nothing is lost when that fails. True unless nothing may be written any more. */
-  apply(): boolean {
-    if (this.#dead || this.#lost || this.applied) return !this.#dead;
+  /** Puts what is only in the journal into LMDB. Null, or why that failed: nothing is lost, and it may be tried again. */
+  apply(): { error: string; fatal: boolean } | null {
+    if (this.#dead || this.#lost || this.applied) return null;
     try {
       this.#store.root.transactionSync(() => {
         if (this.#isOwner()) this.#putPending();
         else this.#lost = true;
       });
       if (!this.#lost) this.#inLmdb();
-      return true;
+      return null;
     } catch (error) {
-      return !this.#failed(error);
+      this.#dead = !mayCommitAgain(error);
+      return { error: String(error), fatal: this.#dead };
     }
   }
 
@@ -144,7 +145,14 @@ export class LogWriter {
    *   the answer   is no loss: the next start finds the frame.
    */
   #journal(packed: Buffer, appends: number, codes: Uint8Array): GroupDone {
-    if (this.#stale || this.#end + FRAME_HEADER + packed.length > CONTENT_FILE_BYTES) this.#renew(packed.length);
+    if (this.#stale || this.#end + FRAME_HEADER + packed.length > CONTENT_FILE_BYTES) {
+      try {
+        this.#renew(packed.length);
+      } catch (error) {
+        this.#dead = !mayCommitAgain(error);
+        return this.#done(codes, { error: String(error), fatal: this.#dead });
+      }
+    }
     const tx: AppendTransaction = { store: this.#pending.tables, wrote: false };
     const contents: Buffer[] = [];
     let contentLength = 0;

@@ -124,7 +124,10 @@ export class WriteQueue {
 
   #receive(message: FromWriter): void {
     if (message.kind === 'erased') this.#options.onErased(message.ops);
-    if (message.kind === 'failed') this.#die(message.error);
+    if (message.kind === 'failed') {
+      if (message.fatal) this.#die(message.error);
+      else this.#options.onFailure(message.error);
+    }
     if (message.kind !== 'done' || this.#sent === null) return;
     if (message.error === null) this.#options.onCommitted(message.group, message.rows);
     else if (!message.fatal) this.#options.onFailure(message.error);

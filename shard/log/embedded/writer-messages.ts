@@ -126,8 +126,8 @@ export interface GroupDone {
 export type FromWriter =
   | { readonly kind: 'started'; readonly error: string | null }
   | GroupDone
-  /** nothing will be written any more, though no group is under way */
-  | { readonly kind: 'failed'; readonly error: string }
+  /** what is in the journal could not be put into LMDB; `fatal`: nothing will be written any more */
+  | { readonly kind: 'failed'; readonly error: string; readonly fatal: boolean }
   /** the bytes of that many more 'ok' erase and replace operations are overwritten, durably */
   | { readonly kind: 'erased'; readonly ops: number }
   | { readonly kind: 'closed' };

@@ -4,6 +4,8 @@ import type { FromWriter, ToWriter, WriterData } from './writer-messages.ts';
 
 /** How long rows wait for others before they go from the journal to LMDB, ms. */
 const APPLY_AFTER_MS = 100;
+/** When it is tried again after a failure, a full disk say, ms. */
+const AGAIN_AFTER_MS = 1000;
 
 /** Entry of the writer thread (write-queue.ts starts it). */
 const port = parentPort;
@@ -15,8 +17,12 @@ if (port !== null) {
     const writer = new LogWriter(folder, new Int32Array(applied));
     let timer: NodeJS.Timeout | null = null;
     const apply = (): void => {
+      if (timer !== null) clearTimeout(timer);
       timer = null;
-      if (!writer.apply()) say({ kind: 'failed', error: 'rows of the journal could not be put into LMDB' });
+      const failed = writer.apply();
+      if (failed === null) return;
+      say({ kind: 'failed', ...failed });
+      if (!failed.fatal) timer = setTimeout(apply, AGAIN_AFTER_MS);
     };
     say({ kind: 'started', error: null });
     port.on('message', (message: ToWriter) => {
