@@ -1,11 +1,13 @@
 import assert from 'node:assert/strict';
-import { mkdtempSync, rmSync } from 'node:fs';
+import { cpSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { test } from 'node:test';
+import type { Head } from '../../kernel/kernel.ts';
 import { guardConformance } from '../../test/conformance/guard-conformance.ts';
 import { openFileGuard } from './file-guard.ts';
 import { openGuardStore } from './guard-store.ts';
+import type { ReleaseGuard } from './release-guard.ts';
 
 guardConformance('file guard', async () => {
   const folder = mkdtempSync(join(tmpdir(), 'enc-guard-'));
@@ -40,5 +42,70 @@ test('a watermark with a flipped bit is an error, not another head', async () =>
   const result = await new Promise((done) => again.advance({ key, from: head, to: { ...head, seq: 4 }, done }));
   assert.equal(result, 'unknown');
   await again.close();
+  rmSync(folder, { recursive: true });
+});
+
+const at = { enclave: new Uint8Array(32).fill(7), lane: 0 };
+const headAt = (seq: number): Head => ({ seq, chain: new Uint8Array(32), bundles: 0, ctRoot: new Uint8Array(32) });
+const move = (guard: ReleaseGuard, from: number, to: number): Promise<string> =>
+  new Promise((done) => guard.advance({ key: at, from: headAt(from), to: headAt(to), done }));
+
+/** The folder as kill -9 leaves it right after `run`: what was answered is in the journal at least. */
+async function crashed(run: (guard: ReleaseGuard) => Promise<void>): Promise<string> {
+  const folder = mkdtempSync(join(tmpdir(), 'enc-guard-'));
+  const copy = mkdtempSync(join(tmpdir(), 'enc-guard-'));
+  const guard = await openFileGuard({ folder });
+  await run(guard);
+  cpSync(folder, copy, { recursive: true });
+  await guard.close();
+  rmSync(folder, { recursive: true });
+  return copy;
+}
+
+test('watermarks that only the journal holds are there after a crash, and go on from where they were', async () => {
+  const folder = await crashed(async (guard) => {
+    await guard.create(at, headAt(-1));
+    for (let seq = 0; seq < 5; seq++) assert.equal(await move(guard, seq - 1, seq), 'ok');
+    assert.equal((await guard.read(at))?.seq, 4);
+  });
+  const guard = await openFileGuard({ folder });
+  assert.equal((await guard.read(at))?.seq, 4);
+  assert.equal(await move(guard, 3, 9), 'refused');
+  assert.equal(await move(guard, 4, 5), 'ok');
+  await guard.close();
+  rmSync(folder, { recursive: true });
+});
+
+test('a journal with damage before its end is refused: a watermark that stepped back would let a fork pass', async () => {
+  const folder = await crashed(async (guard) => {
+    await guard.create(at, headAt(-1));
+    for (let seq = 0; seq < 3; seq++) await move(guard, seq - 1, seq);
+  });
+  const path = join(folder, readdirSync(folder).find((name) => name.startsWith('journal-')) as string);
+  const bytes = readFileSync(path);
+  const second = 48 + 124 + 4;
+  bytes[second + 60] = (bytes[second + 60] as number) ^ 1;
+  writeFileSync(path, bytes);
+  await assert.rejects(openFileGuard({ folder }), /journal of the guard is damaged/);
+  rmSync(folder, { recursive: true });
+});
+
+test('a guard that another process has taken over answers for nothing any more', async () => {
+  const folder = mkdtempSync(join(tmpdir(), 'enc-guard-'));
+  const fatal = Promise.withResolvers<string>();
+  const first = await openFileGuard({ folder, onFatal: fatal.resolve });
+  await first.create(at, headAt(-1));
+  await move(first, -1, 0);
+  const second = await openFileGuard({ folder });
+  assert.equal(await move(first, 0, 1), 'unknown');
+  assert.match(await fatal.promise, /Another process/);
+  assert.equal((await second.read(at))?.seq, 0);
+  assert.equal(await move(second, 0, 2), 'ok');
+  await first.close();
+  assert.equal((await second.read(at))?.seq, 2);
+  await second.close();
+  const third = await openFileGuard({ folder });
+  assert.equal((await third.read(at))?.seq, 2);
+  await third.close();
   rmSync(folder, { recursive: true });
 });

@@ -7,7 +7,7 @@ const FORMAT = Buffer.from('format');
  * Of the folder as a whole; rows and records carry versions of their own. 2: appends are in the journal before they are
  * in LMDB (journal-rows.ts), which a version that knows only 1 would cut off.
  */
-const LOG_FORMAT = 2;
+export const LOG_FORMAT = 2;
 
 /** In a write transaction: stamps a new folder, and refuses one that a newer version wrote. Throws LogFormat. */
 export function checkFormat(store: Store): void {
