@@ -99,6 +99,7 @@ export async function startShard(
   const ownGuard = await openFileGuard({
     folder: folders.guard,
     onFatal: (reason) => hooks.onFatal(broken('guard', folders.guard, reason)),
+    onLost: () => hooks.onFatal(`another process has taken ${folders.guard} over`),
     onFailure: (reason) => logger.error({ reason }, 'the guard could not be written; nothing was acknowledged'),
   });
   const guard = overrides.guard?.(ownGuard) ?? ownGuard;

@@ -23,6 +23,8 @@ export interface FileGuardOptions {
   readonly folder: string;
   /** A sync has failed: every further call is 'unknown' until the guard is opened again. */
   readonly onFatal?: (reason: string) => void;
+  /** Another process has opened the folder: nothing of this one lands any more. Instead of onFatal. */
+  readonly onLost?: () => void;
   /** a group of calls could not be written (disk full); later ones may be */
   readonly onFailure?: (reason: string) => void;
 }
@@ -150,7 +152,10 @@ class FileGuard implements ReleaseGuard {
     if (message.kind !== 'done' || this.#sent === null) return;
     if (message.error !== null && !message.fatal) this.#options.onFailure?.(message.error);
     this.#remember(this.#sent, message);
-    if (message.fatal) this.#die(message.error ?? 'the guard has failed');
+    if (message.lost && !this.#dead) {
+      this.#dead = true;
+      this.#options.onLost?.();
+    } else if (message.fatal) this.#die(message.error ?? 'the guard has failed');
     this.#settle(message.codes);
   }
 

@@ -23,6 +23,8 @@ export interface GuardDone {
   readonly error: string | null;
   /** nothing will be written any more */
   readonly fatal: boolean;
+  /** because another process has taken the folder over */
+  readonly lost: boolean;
 }
 
 export type FromGuardWriter =

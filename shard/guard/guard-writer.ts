@@ -42,6 +42,7 @@ export class GuardWriter {
   /** A frame was written and not counted: the journal needs another nonce before anything else is. */
   #stale = false;
   #dead = false;
+  #lost = false;
 
   /**
    * Takes the folder over. First the owner row is durable, then the last journal is read: a former owner that still runs
@@ -99,6 +100,7 @@ export class GuardWriter {
       for (const [name, row] of group) this.#pending.set(name, row);
       return this.#done(codes);
     } catch (error) {
+      this.#lost = error instanceof GuardLost;
       this.#dead = !isDiskFull(error);
       return this.#done(codes.fill(GUARD_UNKNOWN), String(error));
     }
@@ -140,7 +142,8 @@ export class GuardWriter {
       this.#renew(group);
       return null;
     } catch (error) {
-      this.#dead = !mayCommitAgain(error) || error instanceof GuardLost;
+      this.#lost = error instanceof GuardLost;
+      this.#dead = this.#lost || !mayCommitAgain(error);
       return String(error);
     }
   }
@@ -189,7 +192,7 @@ export class GuardWriter {
   }
 
   #done(codes: Uint8Array, error: string | null = null): GuardDone {
-    return { kind: 'done', codes, group: this.#group, error, fatal: this.#dead };
+    return { kind: 'done', codes, group: this.#group, error, fatal: this.#dead, lost: this.#lost };
   }
 }
 
