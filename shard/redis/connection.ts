@@ -141,7 +141,7 @@ export class Connection implements NewConnection {
     if (this.#settings.replicas !== null) return;
     const done = (reply: Reply | RedisUnknown): void => {
       if (reply instanceof RedisUnknown) return;
-      this.#replicas = Math.max(this.#replicas, replicasInStep(parseInfo(String(reply))));
+      this.#replicas = Math.max(this.#replicas, replicasInStep(parseInfo(String(reply)), true));
     };
     const parts = ['INFO', 'replication'];
     this.read([{ parts, bytes: commandBytes(parts), done }]);
@@ -180,7 +180,7 @@ export function beat(key: string): Arg[] {
 }
 
 async function load(link: Link, script: Script): Promise<void> {
-  const sha = String(await link.call('SCRIPT', 'LOAD', script.text));
+  const sha = String(await link.call('SCRIPT', 'LOAD', script.source));
   if (sha !== script.sha) throw new Error(`Redis gave ${script.name} another hash.`);
 }
 

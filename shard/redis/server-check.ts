@@ -7,7 +7,7 @@ export interface ServerFacts {
   /** random id of this run of the server, 40 hex digits */
   readonly runId: string;
   readonly version: string;
-  /** replicas connected and in step when this was read */
+  /** replicas in step when this was read */
   readonly replicas: number;
 }
 
@@ -71,9 +71,13 @@ export function parseInfo(text: string): Map<string, string> {
   return info;
 }
 
-/** A replica that is frozen or slow still counts; one that is copying everything anew is not in step yet. */
-export function replicasInStep(info: Map<string, string>): number {
+/**
+ * Replicas that are connected and have all data, as far as the primary has sent it: also frozen and slow ones. With
+ * `heard`, only those that have acknowledged something since: a new one may still be busy with what it was sent.
+ */
+export function replicasInStep(info: Map<string, string>, heard = false): number {
   let count = 0;
-  for (const [name, value] of info) if (/^slave\d+$/.test(name) && value.includes('state=online')) count++;
+  for (const [name, value] of info)
+    if (/^slave\d+$/.test(name) && value.includes('state=online') && (!heard || /offset=[1-9]/.test(value))) count++;
   return count;
 }

@@ -39,10 +39,11 @@ export interface ServerOptions {
 }
 
 const running = new Set<ChildProcess>();
-// Whatever ends the tests, no server stays behind.
+// Whatever ends the tests, no server stays behind: the kernel ends them too where it can be asked to.
 process.on('exit', () => {
   for (const child of running) child.kill('SIGKILL');
 });
+const WITH_PARENT = inPath('setpriv') ? ['setpriv', '--pdeathsig', 'KILL', '--'] : [];
 
 /** One server: its process may die and start again, its folder and port stay. */
 export class RedisServer {
@@ -71,8 +72,13 @@ export class RedisServer {
 
   /** Starts the process and waits until it answers. */
   async start(): Promise<this> {
-    const args = [join(this.folder, 'redis.conf'), ...(this.#sentinel ? ['--sentinel'] : [])];
-    const child = spawn(this.#binary, args, { cwd: this.folder, stdio: 'ignore' });
+    const [command, ...args] = [
+      ...WITH_PARENT,
+      this.#binary,
+      join(this.folder, 'redis.conf'),
+      ...(this.#sentinel ? ['--sentinel'] : []),
+    ] as [string, ...string[]];
+    const child = spawn(command, args, { cwd: this.folder, stdio: 'ignore' });
     running.add(child);
     this.#child = child;
     child.once('exit', () => {

@@ -8,7 +8,7 @@ import { RedisRefused, RedisUnknown } from '../../redis/redis-errors.ts';
 import type { RedisSettings } from '../../redis/redis-settings.ts';
 import { openRedis, type RedisStore, type StoreState } from '../../redis/redis-store.ts';
 import { laneKey } from '../../redis/row-key.ts';
-import { loadScript } from '../../redis/script.ts';
+import { loadScript, readCounted } from '../../redis/script.ts';
 import { GuardUnavailable } from '../guard-errors.ts';
 import type { GuardResult } from '../guard-messages.ts';
 import { decodeWatermark, encodeWatermark, WATERMARK_ROW } from '../guard-store.ts';
@@ -27,7 +27,6 @@ export interface RedisGuardOptions {
 
 const claim = loadScript(new URL('./claim-1.lua', import.meta.url));
 const move = loadScript(new URL('./move-n.lua', import.meta.url));
-const read = loadScript(new URL('./read-1.lua', import.meta.url));
 
 const META = 'enc:guard';
 const BEAT = 'enc:guard:beat';
@@ -53,7 +52,7 @@ export async function openRedisGuard(options: RedisGuardOptions): Promise<Releas
   const { settings, openMs, onState } = options;
   const store = await openRedis({
     settings,
-    scripts: [claim, move, read],
+    scripts: [claim, move, readCounted],
     beatKey: BEAT,
     prepare,
     ...(openMs === undefined ? {} : { openMs }),
@@ -94,7 +93,7 @@ class RedisGuard implements ReleaseGuard {
   }
 
   async read(key: LogKey): Promise<Head | null> {
-    const row = await this.#store.counted(read, [laneKey(PREFIX, key)], []).catch(unavailable);
+    const row = await this.#store.counted(readCounted, [laneKey(PREFIX, key)], []).catch(unavailable);
     return row === null ? null : decodeWatermark(checksumKey(key), row as Buffer);
   }
 
