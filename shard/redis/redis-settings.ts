@@ -23,7 +23,7 @@ export interface RedisSettings {
   readonly db?: number;
   /** replicas that must have a write before it counts; null: every promotable one (replica-count.ts) */
   readonly replicas?: number | null;
-  /** WAITAOF (Redis ≥ 7.2, Valkey) also asks the replicas whether they have synced; default WAIT */
+  /** WAITAOF (Redis ≥ 7.2, Valkey) also asks the replicas whether they have synced, one round trip more; default WAIT */
   readonly durability?: 'WAIT' | 'WAITAOF';
   /** how long the server waits for its replicas before the count is short; default 1,000 ms */
   readonly waitMs?: number;
@@ -64,8 +64,10 @@ const DEFAULTS = {
 export function settle(settings: RedisSettings): Settled {
   const settled = { ...DEFAULTS, ...settings };
   if (settled.waitMs < 1) throw new Error('waitMs must be at least 1: WAIT 0 would wait for ever.');
-  if (settled.deadlineMs <= settled.waitMs)
-    throw new Error('deadlineMs must be more than waitMs: else every late replica looks like a lost server.');
+  if (settled.deadlineMs <= settled.waitMs * (settled.durability === 'WAIT' ? 1 : 2))
+    throw new Error(
+      'deadlineMs must be more than waitMs (WAITAOF: twice that): else every late replica looks like a lost server.',
+    );
   if ('sentinels' in settled.at && settled.at.sentinels.length === 0)
     throw new Error('Name at least one Sentinel, or the address of the Redis server itself.');
   return settled;

@@ -29,38 +29,39 @@ const MISPLACED = /^(NOSCRIPT|READONLY|MOVED|ASK|LOADING|MASTERDOWN|NOREPLICAS|N
  */
 export class WriteGroup extends Replies {
   readonly #writes: readonly Write[];
-  readonly #count: Count;
+  readonly #replicas: number;
+  readonly #waits: readonly (readonly string[])[];
   readonly #onSettled: (group: WriteGroup) => void;
   readonly #replies: (Reply | Error)[] = [];
   /** performance.now() after which it is late */
   readonly expires: number;
   /** why the connection must end, null if it may go on */
   broken: RedisUnknown | null = null;
+  #waited = 0;
   #settled = false;
 
   constructor(writes: readonly Write[], count: Count, expires: number, onSettled: (group: WriteGroup) => void) {
     super();
     this.#writes = writes;
-    this.#count = count;
+    this.#replicas = count.replicas;
+    this.#waits = waits(count);
     this.expires = expires;
     this.#onSettled = onSettled;
   }
 
-  /** Commands sent: the writes and the WAIT. */
+  /** Commands sent: the writes and what counts them. */
   get commands(): number {
-    return this.#writes.length + 1;
+    return this.#writes.length + this.#waits.length;
   }
 
   encode(): Buffer {
-    const { durability, replicas, waitMs } = this.#count;
-    const wait = durability === 'WAIT' ? ['WAIT'] : ['WAITAOF', '1'];
-    wait.push(String(replicas), String(waitMs));
-    let bytes = commandBytes(wait);
+    let bytes = 0;
+    for (const wait of this.#waits) bytes += commandBytes(wait);
     for (const write of this.#writes) bytes += write.bytes;
     const out = Buffer.allocUnsafe(bytes);
     let at = 0;
     for (const write of this.#writes) at = writeCommand(out, write.parts, at);
-    writeCommand(out, wait, at);
+    for (const wait of this.#waits) at = writeCommand(out, wait, at);
     return out;
   }
 
@@ -89,9 +90,12 @@ export class WriteGroup extends Replies {
     else this.#counted(reply);
   }
 
+  /** The reply of one wait; the last one settles the group. */
+
   #counted(wait: Reply | Error): void {
     const short = this.#short(wait);
     if (short !== null) return this.fail(new RedisUnknown('short', short));
+    if (++this.#waited < this.#waits.length) return;
     this.#settled = true;
     for (const reply of this.#replies)
       if (reply instanceof Error && MISPLACED.test(reply.message)) this.broken ??= refusal(reply);
@@ -108,9 +112,18 @@ export class WriteGroup extends Replies {
     if (wait instanceof Error) return `Redis did not count: ${wait.message}`;
     const [synced, replicas] = Array.isArray(wait) ? wait.map(Number) : [1, Number(wait)];
     if ((synced ?? 0) < 1) return 'The primary had not synced the write in time.';
-    const need = this.#count.replicas;
-    return (replicas ?? 0) >= need ? null : `${replicas} of ${need} replicas had the write in time.`;
+    if ((replicas ?? 0) >= this.#replicas) return null;
+    return `${replicas} of ${this.#replicas} replicas had the write in time.`;
   }
+}
+
+/**
+ * A replica says in one acknowledgement what it has and what it had synced before, so a WAITAOF alone is answered by the
+ * acknowledgement of the next second; behind a WAIT it asks once more, and is answered as soon as the replica has synced.
+ */
+function waits({ durability, replicas, waitMs }: Count): string[][] {
+  const wait = ['WAIT', String(replicas), String(waitMs)];
+  return durability === 'WAIT' ? [wait] : [wait, ['WAITAOF', '1', String(replicas), String(waitMs)]];
 }
 
 function refusal(error: Error): RedisUnknown {
