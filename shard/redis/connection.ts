@@ -55,8 +55,12 @@ export class Connection implements NewConnection {
       link.onEnd(() => this.end(new RedisUnknown('lost', 'The connection to Redis has ended.')));
   }
 
-  /** Rejects when there is no primary, or it is refused (RedisRefused), within the deadline. */
-  static async open({ settings, scripts, beatKey, prepare }: Setup, attempt: number): Promise<Connection> {
+  /**
+   * `atLeast`: replicas to count where there is no Sentinel to ask, even if fewer are connected. Rejects when there is no
+   * primary, or it is refused (RedisRefused), within the deadline.
+   */
+  static async open(setup: Setup, attempt: number, atLeast: number): Promise<Connection> {
+    const { settings, scripts, beatKey, prepare } = setup;
     const { address, promotable } = await findPrimary(settings, attempt);
     const links: Link[] = [];
     const late = new Error(`Redis at ${address.host}:${address.port} did not answer within ${settings.connectMs} ms.`);
@@ -72,7 +76,7 @@ export class Connection implements NewConnection {
       const other = parseInfo(String(await reader.call('INFO', 'server'))).get('run_id');
       if (other !== facts.runId) throw new Error('The server was exchanged while a connection was being made.');
       await Promise.all(scripts.map((script) => load(writer, script)));
-      const replicas = settings.replicas ?? Math.max(facts.replicas, promotable ?? 0);
+      const replicas = settings.replicas ?? Math.max(facts.replicas, promotable ?? atLeast);
       const connection = new Connection(settings, facts, replicas, writer, reader);
       // A primary that was left behind looks well until something has to be counted.
       await connection.#send(beat(beatKey));

@@ -171,6 +171,23 @@ describe('counting', { skip: missing }, () => {
     await store.close();
   });
 
+  replicated('a primary that has just restarted is not used without its replicas', 1, async ({ primary, replicas }) => {
+    const states: StoreState[] = [];
+    const store = await open(primary, {}, states);
+    // It cannot come back, but it can be promoted.
+    replicas[0]?.freeze();
+    await primary.restart();
+    assert.match(String(await primary.call('INFO', 'replication')), /connected_slaves:0/);
+    await waitFor('a refused connection', 5000, () =>
+      states.some((state) => state.kind === 'failed' && /0 of 1 replicas had the write/.test(state.reason)),
+    );
+    assert.equal(store.generation, 0);
+    replicas[0]?.thaw();
+    await store.ready(10_000);
+    assert.equal(store.replicas, 1);
+    await store.close();
+  });
+
   replicated('a replica that comes into step later is counted from then on', 1, async ({ primary, replicas }) => {
     await replicas[0]?.promote();
     const store = await open(primary);

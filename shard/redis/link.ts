@@ -15,7 +15,7 @@ export function isReplyError(error: Error): boolean {
 /**
  * A number of commands that were written as one piece, in the shape in which ioredis queues a command: it hands over one
  * reply per command, in order. No promise, no argument and no closure is made per command, which halves the cost of a
- * small write (`npm run bench -- redis` is the figure's command).
+ * small write (measure with `npm run bench -- guard`).
  */
 export abstract class Replies {
   /** ioredis looks commands up by name, for those that change the connection's mode: none of ours does */

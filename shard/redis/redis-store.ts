@@ -29,6 +29,8 @@ export type StoreState =
 const TICK_MS = 50;
 const RECOUNT_MS = 2000;
 const MAX_BACKOFF_MS = 1000;
+/** A primary that has just restarted has no replicas yet, but may still lose its place to one of them. */
+const REPLICAS_RETURN_MS = 10_000;
 /** A group larger than this holds up the one behind it longer than a round trip costs. */
 const GROUP_WRITES = 2048;
 const GROUP_BYTES = 8 * 1024 * 1024;
@@ -239,11 +241,16 @@ export class RedisStore {
     const { signal } = this.#closing;
     const { scripts, beatKey, prepare = async () => {} } = this.#options;
     const setup: Setup = { settings: this.#settings, scripts, beatKey, prepare };
+    let counted = 0;
+    let lostAt = Number.NEGATIVE_INFINITY;
     for (let attempt = 0, failures = 0; !signal.aborted; attempt++) {
       try {
-        const connection = await Connection.open(setup, attempt);
+        const atLeast = performance.now() - lostAt < REPLICAS_RETURN_MS ? counted : 0;
+        const connection = await Connection.open(setup, attempt, atLeast);
         failures = 0;
         await this.#use(connection);
+        counted = connection.replicas;
+        lostAt = performance.now();
       } catch (error) {
         this.#failed(error instanceof Error ? error : new Error(String(error)));
         const pause = Math.min(MAX_BACKOFF_MS, 25 * 2 ** Math.min(failures++, 10));

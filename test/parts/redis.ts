@@ -66,6 +66,11 @@ export class RedisServer {
     return { host: this.host, port: this.port };
   }
 
+  /** of the process that runs now */
+  get pid(): number {
+    return this.#child?.pid ?? -1;
+  }
+
   write(config: readonly string[]): void {
     writeFileSync(join(this.folder, 'redis.conf'), `${config.join('\n')}\n`);
   }
