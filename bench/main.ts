@@ -4,6 +4,7 @@
  */
 import { Argument, Command, CommanderError, InvalidArgumentError } from 'commander';
 import { benchCommits } from './commit.ts';
+import { benchGuard } from './guard.ts';
 import { benchHydrate } from './hydrate.ts';
 import { benchIdle } from './idle.ts';
 import { benchKernel } from './kernel.ts';
@@ -24,6 +25,7 @@ const BENCHES: Readonly<Record<string, Bench>> = {
   hydrate: benchHydrate,
   idle: benchIdle,
   root: benchRoot,
+  guard: benchGuard,
 };
 
 interface Flags {

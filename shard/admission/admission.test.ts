@@ -14,7 +14,7 @@ const OPEN: AdmissionOptions = {
 };
 const creator = Buffer.alloc(32, 7);
 const admission = (options: Partial<AdmissionOptions>, made = 0) =>
-  new Admission({ ...OPEN, ...options }, { enclavesOf: () => made, now: () => 0 });
+  new Admission({ ...OPEN, ...options }, { enclavesOf: async () => made, now: () => 0 });
 
 test('a bucket gives its burst, then its rate, and forgets nobody early', () => {
   let now = 0;
@@ -33,13 +33,13 @@ test('a body of more commits than the bucket holds is refused and takes nothing'
   assert.equal(buckets.take('a', 10), true);
 });
 
-test('creation is refused to whoever is not on the list, but never to the operator', () => {
-  assert.equal(admission({ create: 'admin' }).mayCreate(creator, false), errorNumber('forbidden'));
-  assert.equal(admission({ create: 'admin' }).mayCreate(creator, true), 0);
-  assert.equal(admission({ create: new Set([creator.toString('hex')]) }).mayCreate(creator, false), 0);
-  assert.equal(admission({ create: new Set(['00']) }).mayCreate(creator, false), errorNumber('forbidden'));
-  assert.equal(admission({ maxEnclavesPerCreator: 2 }, 2).mayCreate(creator, false), errorNumber('rate_limited'));
-  assert.equal(admission({ maxEnclavesPerCreator: 2 }, 1).mayCreate(creator, false), 0);
+test('creation is refused to whoever is not on the list, but never to the operator', async () => {
+  assert.equal(await admission({ create: 'admin' }).mayCreate(creator, false), errorNumber('forbidden'));
+  assert.equal(await admission({ create: 'admin' }).mayCreate(creator, true), 0);
+  assert.equal(await admission({ create: new Set([creator.toString('hex')]) }).mayCreate(creator, false), 0);
+  assert.equal(await admission({ create: new Set(['00']) }).mayCreate(creator, false), errorNumber('forbidden'));
+  assert.equal(await admission({ maxEnclavesPerCreator: 2 }, 2).mayCreate(creator, false), errorNumber('rate_limited'));
+  assert.equal(await admission({ maxEnclavesPerCreator: 2 }, 1).mayCreate(creator, false), 0);
 });
 
 test('an enclave is full at its limit of bytes or leaves, and never when there is none', () => {

@@ -18,7 +18,7 @@ export interface AdmissionOptions {
 
 export interface AdmissionModules {
   /** enclaves that this identity has created here */
-  readonly enclavesOf: (creator: Uint8Array) => number;
+  readonly enclavesOf: (creator: Uint8Array) => Promise<number>;
   /** monotonic clock, ms */
   readonly now: () => number;
 }
@@ -52,13 +52,13 @@ export class Admission {
     return this.#addresses.take(address, count) ? 0 : RATE_LIMITED;
   }
 
-  mayCreate(creator: Uint8Array, admin: boolean): number {
+  async mayCreate(creator: Uint8Array, admin: boolean): Promise<number> {
     const { create, maxEnclavesPerCreator } = this.#o;
     if (admin) return 0;
     if (create === 'admin') return FORBIDDEN;
     if (create !== 'anyone' && !create.has(Buffer.from(creator).toString('hex'))) return FORBIDDEN;
-    if (maxEnclavesPerCreator > 0 && this.#m.enclavesOf(creator) >= maxEnclavesPerCreator) return RATE_LIMITED;
-    return 0;
+    if (maxEnclavesPerCreator === 0) return 0;
+    return (await this.#m.enclavesOf(creator)) >= maxEnclavesPerCreator ? RATE_LIMITED : 0;
   }
 
   /** True when the enclave may not grow any more (STAGE_FULL). */

@@ -173,7 +173,7 @@ export class Enclaves {
 
   async #hydrate(key: LogKey): Promise<ActorState> {
     const started = performance.now();
-    const found = this.#m.signer.lookup(key.enclave);
+    const found = await this.#m.signer.lookup(key.enclave);
     const sequencer = found?.key ?? null;
     const params = {
       enclave: key.enclave,

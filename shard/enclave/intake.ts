@@ -131,7 +131,7 @@ export class Intake {
     }
     if (existing !== NOT_FOUND) return commit.reply(existing, errorBytes(existing));
     try {
-      const provisioned = this.#m.signer.lookup(enclave);
+      const provisioned = await this.#m.signer.lookup(enclave);
       const seed = ic.slice(216, 248);
       const sequencer = provisioned?.key ?? this.#m.signer.derive(seed);
       const params = {
@@ -149,7 +149,7 @@ export class Intake {
       const code = rehearsal.stage(ic, commit.flags);
       if (code !== 0) return commit.reply(code, errorBytes(code, rehearsal.detail));
       const creator = ic.slice(56, 88);
-      const refused = this.#m.admission.mayCreate(creator, (commit.flags & STAGE_ADMIN) !== 0);
+      const refused = await this.#m.admission.mayCreate(creator, (commit.flags & STAGE_ADMIN) !== 0);
       if (refused !== 0) return commit.reply(refused, errorBytes(refused));
       if (!provisioned) await this.#m.signer.adopt(enclave, seed, creator);
       const actor = this.#m.enclaves.adopt(await createEnclave({ enclave, lane: 0 }, sequencer, params, this.#m));

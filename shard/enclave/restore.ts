@@ -59,7 +59,7 @@ export class Restore {
       const source = open(row?.bundles ?? 0);
       const known = await survey(source, enclave, this.#m.inspector);
       if (known.end.sig === null) throw new InvalidSnapshot(0, 'events alone can only recover what was here before');
-      if (!row && !this.#trusted(enclave, known, expected)) {
+      if (!row && !(await this.#trusted(enclave, known, expected))) {
         throw new InvalidSnapshot(0, 'name the sequencer that you expect in X-Enc-Sequencer: the file brings its own');
       }
       return this.#place(enclave, source, known, row);
@@ -108,18 +108,18 @@ export class Restore {
   }
 
   /** The sequencer is the one the caller named, one whose key is held here, or the one that the Manifest names. */
-  #trusted(enclave: Uint8Array, known: Survey, expected: Uint8Array | null): boolean {
+  async #trusted(enclave: Uint8Array, known: Survey, expected: Uint8Array | null): Promise<boolean> {
     const { firstSequencer, lastSequencer, named } = known;
     if (expected) return sameBytes(expected, firstSequencer) || sameBytes(expected, lastSequencer);
     if (named) return sameBytes(named, firstSequencer);
-    const held = this.#m.signer.lookup(enclave)?.key.public;
+    const held = (await this.#m.signer.lookup(enclave))?.key.public;
     if (held) return sameBytes(held, firstSequencer) || sameBytes(held, lastSequencer);
     return known.seed !== null && this.#m.signer.recognise(known.seed, firstSequencer) !== null;
   }
 
   async #place(enclave: Uint8Array, source: Source, known: Survey, row: Head | null): Promise<Answer> {
     const key: LogKey = { enclave, lane: 0 };
-    const [verified, host] = this.#kernel(enclave);
+    const [verified, host] = await this.#kernel(enclave);
     const { contained } = await replayFile(source, known, verified, host, this.#m, {
       verify: true,
       watermark: row,
@@ -129,7 +129,7 @@ export class Restore {
     if (!contained) return failed(REGRESSED);
     const final = verified.head();
     await this.#keepKey(enclave, known);
-    const treeHead = known.end.sig ?? this.#signTreeHead(enclave, known, final);
+    const treeHead = known.end.sig ?? (await this.#signTreeHead(enclave, known, final));
     if (!treeHead) return failed(READ_ONLY);
     await this.#store(key, source, known, row, final, treeHead);
     if (row === null) {
@@ -154,7 +154,7 @@ export class Restore {
     const empty = emptyHead(key.enclave);
     const cleared = await this.#m.log.replaceTail(key, opened.epoch, empty, [], empty, -1, 0);
     if (cleared !== 'ok') throw new Error(`the log could not be cleared: ${cleared}`);
-    const [kernel, host] = this.#kernel(key.enclave);
+    const [kernel, host] = await this.#kernel(key.enclave);
     let from = empty;
     await replayFile(source, known, kernel, host, this.#m, {
       verify: false,
@@ -169,8 +169,8 @@ export class Restore {
   }
 
   /** Events come without a tree head: the same tree, signed once more. Null if the key is not held here. */
-  #signTreeHead(enclave: Uint8Array, known: Survey, final: Head): Uint8Array | null {
-    const key = this.#m.signer.lookup(enclave)?.key;
+  async #signTreeHead(enclave: Uint8Array, known: Survey, final: Head): Promise<Uint8Array | null> {
+    const key = (await this.#m.signer.lookup(enclave))?.key;
     if (!key || !sameBytes(key.public, known.lastSequencer)) return null;
     return key.sign(sthMessage(enclave, known.lastClosing, final.bundles, final.ctRoot));
   }
@@ -194,13 +194,13 @@ export class Restore {
 
   /** With the master secret that the enclave was born under, commits go on here. */
   async #keepKey(enclave: Uint8Array, known: Survey): Promise<void> {
-    if (this.#m.signer.lookup(enclave) || !known.seed) return;
+    if (!known.seed || (await this.#m.signer.lookup(enclave))) return;
     if (!this.#m.signer.recognise(known.seed, known.lastSequencer)) return;
     await this.#m.signer.adopt(enclave, known.seed, known.creator, known.lastSequencer);
   }
 
-  #kernel(enclave: Uint8Array): [Kernel, EnclaveHost] {
-    const found = this.#m.signer.lookup(enclave);
+  async #kernel(enclave: Uint8Array): Promise<[Kernel, EnclaveHost]> {
+    const found = await this.#m.signer.lookup(enclave);
     const host = new EnclaveHost(this.#m.secp, this.#m.sessions, null);
     const kernel = this.#m.newKernel(host);
     // The snapshot's first sequencer authorised the Manifest; a key held here may be that of a later one.

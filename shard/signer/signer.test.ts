@@ -126,19 +126,19 @@ describe('sequencer keys', () => {
     await signer.close();
 
     signer = await open(dir);
-    const first = signer.lookup(bytes(100));
+    const first = await signer.lookup(bytes(100));
     assert.deepEqual(first?.key.public, derived.public);
     assert.deepEqual([first?.provisioned, first?.creator], [false, bytes(7)]);
-    const second = signer.lookup(bytes(101));
+    const second = await signer.lookup(bytes(101));
     assert.deepEqual(second?.key.public, imported);
     assert.deepEqual([second?.provisioned, second?.creator], [true, bytes(8)]);
-    assert.equal(signer.lookup(bytes(102))?.creator, null);
-    assert.equal(signer.lookup(bytes(103)), null);
+    assert.equal((await signer.lookup(bytes(102)))?.creator, null);
+    assert.equal(await signer.lookup(bytes(103)), null);
     for (const key of [first?.key, second?.key]) {
       assert.ok(key && backend.verifySchnorr(key.public, hash, key.sign(hash)));
     }
-    assert.equal(signer.enclavesOf(bytes(7)), 1);
-    assert.equal(signer.enclavesOf(bytes(9)), 0);
+    assert.equal(await signer.enclavesOf(bytes(7)), 1);
+    assert.equal(await signer.enclavesOf(bytes(9)), 0);
     await signer.close();
   });
 
@@ -153,7 +153,7 @@ describe('sequencer keys', () => {
     assert.ok(await signer.importKey(bytes(101), bytes(0x33), null));
     await assert.rejects(signer.importKey(bytes(104), bytes(0), null), RangeError);
     await assert.rejects(signer.importKey(bytes(104), bytes(255), null), RangeError);
-    assert.equal(signer.lookup(bytes(104)), null);
+    assert.equal(await signer.lookup(bytes(104)), null);
     await signer.close();
   });
 
@@ -171,14 +171,14 @@ describe('sequencer keys', () => {
     writeMasters(dir, file.versions[0].secret, 'ef'.repeat(32));
     signer = await open(dir);
     assert.notDeepEqual(signer.derive(bytes(1)).public, born);
-    const old = signer.lookup(bytes(100))?.key;
+    const old = (await signer.lookup(bytes(100)))?.key;
     assert.deepEqual(old?.public, born);
     assert.ok(backend.verifySchnorr(born, hash, old.sign(hash)));
-    assert.ok(signer.lookup(bytes(101))?.key.sign(hash));
+    assert.ok((await signer.lookup(bytes(101)))?.key.sign(hash));
     assert.deepEqual(signer.recognise(bytes(1), born)?.public, born);
     assert.equal(signer.recognise(bytes(2), born), null);
     await signer.adopt(bytes(105), bytes(1), null, born);
-    assert.deepEqual(signer.lookup(bytes(105))?.key.public, born);
+    assert.deepEqual((await signer.lookup(bytes(105)))?.key.public, born);
     assert.deepEqual(signer.checkpointKey(), checkpoint);
     await signer.close();
   });
@@ -204,7 +204,7 @@ describe('sequencer keys', () => {
     const signer = await open(dir);
     const secret = bytes(0x5a);
     await signer.importKey(bytes(100), secret, null);
-    const found = signer.lookup(bytes(100));
+    const found = await signer.lookup(bytes(100));
     found?.key.sign(hash);
     const master = JSON.parse(readFileSync(join(dir, 'master.json'), 'utf8')).versions[0].secret as string;
     const shown = [signer, found, found?.key].flatMap((value) => [
@@ -244,9 +244,9 @@ describe('sequencer keys', () => {
     child.kill('SIGKILL');
     await once(child, 'exit');
     const signer = await open(dir);
-    assert.deepEqual(signer.lookup(bytes(1))?.key.public, signer.derive(bytes(2)).public);
-    assert.deepEqual(signer.lookup(bytes(4))?.key.public, backend.publicKey(bytes(5)));
-    assert.equal(signer.enclavesOf(bytes(3)), 1);
+    assert.deepEqual((await signer.lookup(bytes(1)))?.key.public, signer.derive(bytes(2)).public);
+    assert.deepEqual((await signer.lookup(bytes(4)))?.key.public, backend.publicKey(bytes(5)));
+    assert.equal(await signer.enclavesOf(bytes(3)), 1);
     await signer.close();
   });
 });

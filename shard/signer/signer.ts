@@ -4,7 +4,8 @@ import { sequencerSecret } from '../../protocol/hash.ts';
 import type { Backend } from '../crypto/backend.ts';
 import { fileKeyProvider, type KeyProvider, type MasterSecret } from './key-provider.ts';
 import { type KeyRow, unwrapSecret, wrapSecret } from './key-row.ts';
-import { KeyStore } from './key-store.ts';
+import type { KeyStore } from './key-store.ts';
+import { LmdbKeyStore } from './lmdb-key-store.ts';
 import { SecretCache } from './secret-cache.ts';
 import { SequencerKey } from './sequencer-key.ts';
 
@@ -16,6 +17,8 @@ export interface SignerOptions {
   readonly backend: Backend;
   /** default: the file master.json in `dir` */
   readonly provider?: KeyProvider;
+  /** taken over: closed with the signer, and when opening fails; default: LMDB in `dir`/enclaves */
+  readonly store?: KeyStore;
   /** unwrapped secrets kept in memory, default 8,192 (as many as enclaves may be active) */
   readonly maxUnwrapped?: number;
 }
@@ -37,11 +40,11 @@ const MAX_UNWRAPPED = 8192;
 export async function openSigner(options: SignerOptions): Promise<Signer> {
   mkdirSync(options.dir, { recursive: true, mode: 0o700 });
   const provider = options.provider ?? fileKeyProvider(join(options.dir, 'master.json'));
-  const store = new KeyStore(join(options.dir, 'enclaves'));
+  const store = options.store ?? new LmdbKeyStore(join(options.dir, 'enclaves'));
   try {
     let masters = await provider.load();
-    if (!masters && store.isNew) masters = await provider.create();
-    store.checkVersions(masters ?? []);
+    if (!masters && (await store.isNew())) masters = await provider.create();
+    await store.checkVersions(masters ?? []);
     return new Signer(options, masters ?? [], store);
   } catch (error) {
     await store.close();
@@ -116,8 +119,8 @@ export class Signer {
   }
 
   /** The enclave's key and how it came; null if none was ever kept. Reads one row; the secret is not touched yet. */
-  lookup(enclave: Uint8Array): FoundKey | null {
-    const row = this.#store.get(enclave);
+  async lookup(enclave: Uint8Array): Promise<FoundKey | null> {
+    const row = await this.#store.get(enclave);
     if (!row) return null;
     const id = Uint8Array.from(enclave);
     const key = this.#key(row.publicKey, () => this.#unwrap(id, row));
@@ -130,7 +133,7 @@ export class Signer {
   }
 
   /** How many enclaves were made by (or provisioned for) this identity. */
-  enclavesOf(creator: Uint8Array): number {
+  enclavesOf(creator: Uint8Array): Promise<number> {
     return this.#store.enclavesOf(creator);
   }
 
@@ -188,7 +191,7 @@ export class Signer {
   async #insert(enclave: Uint8Array, row: KeyRow): Promise<boolean> {
     if (enclave.length !== 32) throw new RangeError('an enclave id is 32 bytes');
     if (await this.#store.insert(enclave, row)) return true;
-    const there = this.#store.get(enclave);
+    const there = await this.#store.get(enclave);
     return (
       there !== null &&
       there.source.kind === row.source.kind &&
