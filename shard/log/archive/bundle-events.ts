@@ -80,8 +80,8 @@ export async function eventsOfTarget(log: EnclaveLog, key: LogKey, id: string, l
   if (seq < 0) return [];
   const seqs = [seq];
   for (const candidate of log.candidates(key, { from: seq, to: last, reverse: false, targets: [raw] })) {
-    if (candidate < 0) {
-      await new Promise(setImmediate);
+    if (typeof candidate !== 'number' || candidate < 0) {
+      await (candidate instanceof Promise ? candidate : new Promise(setImmediate));
       continue;
     }
     const stored = await log.record(key, candidate);
