@@ -80,7 +80,7 @@ describe('hints between processes', { skip: missing }, () => {
         () => worker.hint(key(1)),
         () => runs >= 1,
       );
-      await waitFor('four runs', WAIT_MS, () => runs === 4);
+      await waitFor('four runs', WAIT_MS, () => runs >= 4);
     } finally {
       await worker.close();
     }
@@ -115,7 +115,8 @@ describe('hints between processes', { skip: missing }, () => {
     await using room = await Room.make('bull');
     const folder = mkdtempSync(join(tmpdir(), 'enc-archive-'));
     const errors: Error[] = [];
-    const jobs = hints(errors);
+    // A job that runs when Redis dies keeps its log's next one waiting until its lock is over.
+    const jobs = hints(errors, 1000);
     const service = new ArchiveService({
       ...{ log: room.log, guard: room.guard, store: new FileStore(folder), verifier: openSecp256k1() },
       ...{ hints: jobs, backlog: new Backlog(), metrics: null, warn: () => {} },
