@@ -53,6 +53,21 @@ export class NodeLied extends EncError {
   }
 }
 
+/**
+ * An archive does not prove what it should: an object is damaged, missing, exchanged or made up. `object` is its name, ''
+ * when the fault is in no single one.
+ */
+export class ArchiveRefused extends EncError {
+  readonly object: string;
+  readonly what: string;
+
+  constructor(object: string, what: string) {
+    super('archive_refused', `The archive does not check${object === '' ? '' : ` at ${object}`}: ${what}.`);
+    this.object = object;
+    this.what = what;
+  }
+}
+
 /** No answer, an answer that was cut off, or one that no ENC node gives. */
 export class Unreachable extends EncError {
   readonly retryAfterMs: number | undefined;

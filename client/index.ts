@@ -1,6 +1,8 @@
-/** The SDK for Node and browsers. In Node, `node-heads.ts` adds a store of tree heads in files. */
+/** The SDK for Node and browsers. In Node, `node-heads.ts` adds a store of tree heads in files, `node-archive.ts` archives. */
 // biome-ignore lint/performance/noBarrelFile: the one door of the SDK
 export { Admin, type SnapshotBody } from './admin.ts';
+export { type ArchiveSource, verifyArchive } from './archive.ts';
+export type { ArchiveReport, VerifyArchiveOptions } from './archive-audit.ts';
 export {
   type Created,
   type CreateOptions,
@@ -12,7 +14,7 @@ export {
 export { type Clock, systemClock } from './clock.ts';
 export { buildCommit, type CommitParts, enclaveIdOf } from './commit.ts';
 export { type CommitOptions, type Draft, Enclave } from './enclave.ts';
-export { EncError, NeverAccepted, NodeLied, OutcomeUnknown, Refused, Unreachable } from './errors.ts';
+export { ArchiveRefused, EncError, NeverAccepted, NodeLied, OutcomeUnknown, Refused, Unreachable } from './errors.ts';
 export { MemoryHeads, type Remembered, type Term, type TreeHead, type TreeHeadStore } from './heads.ts';
 export { generateKey, type Key, keyFromHex, keyFromSecret, newSecret } from './keys.ts';
 export type { Member, Members } from './members.ts';

@@ -58,6 +58,8 @@ export class Replay implements AccessState {
   private readonly contents = new Map<string, ContentEvent>();
   /** Shown as deleted, their Delete not replayed yet: what an erased Update may have had as its target. */
   private readonly doomed = new Set<string>();
+  /** By target: the seq of an Update whose content is gone. */
+  private readonly withheld = new Map<string, number>();
   /** Their status is unknown until their Delete: an erased Update before it may have been theirs. */
   private readonly unsure = new Set<string>();
   private blind = false;
@@ -106,6 +108,8 @@ export class Replay implements AccessState {
 
   /** What the node showed of each content event agrees with the Updates and Deletes replayed. Throws Mismatch. */
   finish(): void {
+    for (const [target, seq] of this.withheld)
+      claim((this.contents.get(target)?.deleted ?? -1) >= 0, `the content of event ${seq} is withheld`);
     for (const event of this.contents.values()) {
       const { seq, status, head, updated, deleted } = event;
       claim(status !== 'deleted' || deleted >= 0, `event ${seq} is shown as deleted, but nothing deletes it`);
@@ -190,7 +194,10 @@ export class Replay implements AccessState {
   private erasedUpdate(event: EncEvent, target?: string): ErrorCode | null {
     claim(event.type === 'Update', `the content of event ${event.seq} is withheld`);
     const [only, ...more] = target === undefined ? this.doomed : [target];
-    if (only !== undefined && more.length === 0) return this.change(event, 'Update', only);
+    if (only !== undefined && more.length === 0) {
+      this.withheld.set(only, event.seq);
+      return this.change(event, 'Update', only);
+    }
     for (const id of this.doomed) this.unsure.add(id);
     if (only === undefined) this.blind = true;
     return null;

@@ -10,11 +10,11 @@ import { type EventId, hex32, hex64, toHex, unhex } from '../protocol/hex.ts';
 import { isObject, parseJson, toPlain } from '../protocol/json.ts';
 import { cborItems } from './cbor-items.ts';
 import { claim, isSeq, Mismatch } from './check.ts';
-import { enclaveIdOf } from './commit.ts';
 import { NodeLied } from './errors.ts';
 import type { TreeHead } from './heads.ts';
 import { Replay } from './replay.ts';
 import { nobleSecp, type Secp } from './secp.ts';
+import { Succession } from './succession.ts';
 import type { EncEvent } from './types.ts';
 import { checkTreeHead } from './verify-tree.ts';
 
@@ -76,15 +76,13 @@ class Reader {
   private header: { sequencer: Uint8Array; head: number; bundles: number } | undefined;
   private ids: Uint8Array[] = [];
   private events = 0;
-  private last: EncEvent | undefined;
-  private first = '';
-  private named = false;
-  private successor: string | undefined;
+  private readonly succession: Succession;
   private sth: TreeHead | undefined;
 
   constructor(options: SnapshotOptions) {
     this.options = options;
     this.secp = options.secp ?? nobleSecp;
+    this.succession = new Succession(options.sequencer);
   }
 
   take(value: Cbor, bytes: Uint8Array): void {
@@ -105,8 +103,8 @@ class Reader {
       events: this.events,
       bundles: header.bundles,
       head: header.head,
-      sequencer: this.first,
-      named: this.named,
+      sequencer: this.succession.first,
+      named: this.succession.named,
       sth,
     };
   }
@@ -153,47 +151,16 @@ class Reader {
       content: toPlain(commit.content),
       ...(erased && commit.type !== 'Update' ? { status: 'deleted' as const } : {}),
     };
-    this.checkPlace(event);
+    this.succession.take(event);
     this.replay.apply(
       event,
       -1,
       () => ({ head: this.events - 1, ctRoot: toHex(this.log.root()) }),
       target === undefined ? undefined : hexOf(target, 32),
     );
-    this.last = event;
     this.events++;
     this.ids.push(unhex(event.id));
     if (this.events % 500 === 0) this.options.progress?.(this.events, (this.header?.head ?? 0) + 1);
-  }
-
-  /** Time, and whose turn it is to sign: the Manifest's sequencer, then whom each Migrate names. */
-  private checkPlace(event: EncEvent): void {
-    const content = event.content as Record<string, unknown> | null;
-    if (event.seq === 0) {
-      claim(event.type === 'Manifest', 'the first event is no Manifest');
-      const own = enclaveIdOf(event.from, event.content, event.tags) === event.enclave;
-      claim(
-        own || this.options.sequencer,
-        "the Manifest is not the one that the enclave's id is made from (of a provisioned enclave name the sequencer)",
-      );
-      this.first = event.sequencer;
-      this.named = own && content?.['sequencer'] === event.sequencer;
-      claim(
-        content?.['sequencer'] === undefined || content['sequencer'] === event.sequencer,
-        'the Manifest names another sequencer',
-      );
-      claim(
-        this.options.sequencer === undefined || this.options.sequencer === event.sequencer,
-        'the first sequencer is not the one expected',
-      );
-      return;
-    }
-    claim(event.timestamp >= (this.last?.timestamp ?? 0), `event ${event.seq} is older than the one before it`);
-    claim(
-      event.sequencer === (this.successor ?? this.last?.sequencer),
-      `event ${event.seq} is signed by a sequencer whose turn it is not`,
-    );
-    this.successor = event.type === 'Migrate' ? String(content?.['new_sequencer']) : undefined;
   }
 
   private closing(item: readonly Cbor[]): void {

@@ -56,7 +56,7 @@ import * as layout from '../protocol/layout.ts';
  * Records of a batch stand in the order of their effects: a closing stands behind the last event of its bundle.
  */
 
-export const RULES_VERSION = 1;
+export const RULES_VERSION = layout.RULES_VERSION;
 /** Numbers of the layouts above: their meaning is told in protocol/layout.ts. */
 export const FORMAT_VERSION = layout.FORMAT_VERSION;
 export const IC_TAGS = layout.IC_TAGS;

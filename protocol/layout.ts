@@ -3,6 +3,7 @@
  * They stand here because protocol/ imports no other room.
  */
 export const FORMAT_VERSION = 1;
+export const RULES_VERSION = 1;
 
 /** IC flags, byte 6 of an IC, byte 5 of an event record. */
 export const IC_TAGS = 1; // `tags` was sent

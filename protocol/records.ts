@@ -250,6 +250,7 @@ export function readClosingRecord(record: Uint8Array): ClosingRecord {
   checkRecord(record, CLOSING_HEAD, record[4] === RECORD_CLOSING || record[4] === RECORD_GENESIS);
   const view = viewOf(record);
   const count = view.getUint32(264, true);
+  if (record.length !== CLOSING_HEAD + 32 * count) throw new RangeError('a closing whose nodes do not fit its length');
   const nodes = Array.from({ length: count }, (_, i) =>
     record.subarray(CLOSING_HEAD + 32 * i, CLOSING_HEAD + 32 * (i + 1)),
   );

@@ -30,6 +30,8 @@ import { adoptGuard, checkGuard } from './guard/adopt.ts';
 import { openFileGuard } from './guard/file-guard.ts';
 import type { ReleaseGuard } from './guard/release-guard.ts';
 import { checkLmdbFile } from './lmdb-file.ts';
+import { LocalHints } from './log/archive/local-hints.ts';
+import { openArchive } from './log/archive/open-archive.ts';
 import { openEmbeddedLog } from './log/embedded/index.ts';
 import type { EnclaveLog } from './log/enclave-log.ts';
 import { createShardMetrics } from './metrics.ts';
@@ -158,9 +160,17 @@ export async function startShard(
       return inspector.receipt(key.enclave, stored.record);
     },
   };
+  const archive =
+    config.archive === null
+      ? null
+      : await openArchive(config.archive, { log, guard, verifier: secp, hints: new LocalHints(), register, warn });
   enclaves = new Enclaves(config.enclaves, {
     ...shared,
     onReleased: (actor) => {
+      if (actor.released.bundles > actor.bundlesTold) {
+        actor.bundlesTold = actor.released.bundles;
+        archive?.hint(actor.key);
+      }
       actor.quotaFlags = admission.full(actor.bytes, actor.kernel.leaves) ? STAGE_FULL : 0;
     },
   });
@@ -195,6 +205,7 @@ export async function startShard(
     await closeDoor(app);
     await (enclaves as Enclaves).drain(DRAIN_MS);
     await pool.close();
+    await archive?.close();
     await log.close();
     await guard.close();
     await signer.close();

@@ -1,7 +1,8 @@
 import type { Command } from 'commander';
-import type { CliModules } from '../context.ts';
-import { Failed } from '../failures.ts';
-import { command, run } from '../options.ts';
+import { verifyFromArchive } from '../archive.ts';
+import { type CliModules, checkId } from '../context.ts';
+import { Failed, UsageError } from '../failures.ts';
+import { command, integer, run } from '../options.ts';
 
 /** `enc members` and `enc verify`. */
 export function auditCommands(modules: CliModules): Command[] {
@@ -39,8 +40,13 @@ function membersCommand(modules: CliModules): Command {
 function verifyCommand(modules: CliModules): Command {
   return command('verify', 'verify a whole enclave, from its first event to its tree head', ['node', 'key', 'trust'])
     .argument('<enclave>', 'its id')
+    .option('--archive <place>', 'from its archive alone, with no node: a folder, or s3://bucket/prefix')
+    .option('--bundles <n>', 'refuse an archive that ends before so many bundles', integer)
     .action(
-      run(modules, async (context, _options, id: string) => {
+      run(modules, async (context, options, id: string) => {
+        const place = options['archive'] as string | undefined;
+        if (place !== undefined) return verifyFromArchive(context, checkId(id), place, options);
+        if (options['bundles'] !== undefined) throw new UsageError('--bundles belongs to --archive.');
         const { out } = context;
         const enclave = await context.enclave(id);
         await enclave.trust.load();

@@ -95,6 +95,24 @@ describe('configuration', () => {
     assert.equal(config({ ENC_LOG_DIR: '/a/log', ENC_GUARD_DIR: '/a/log-guard' }).folders.guard, '/a/log-guard');
   });
 
+  test('an archive is a folder or a place in S3, and there is none unless it is set', () => {
+    assert.equal(config({}).archive, null);
+    assert.deepEqual(config({ ENC_ARCHIVE_DIR: '/mnt/archive' }).archive, { kind: 'folder', path: '/mnt/archive' });
+    assert.deepEqual(config({}, '--archive-dir', 's3://my-bucket/enc/node-1').archive, {
+      kind: 's3',
+      bucket: 'my-bucket',
+      prefix: 'enc/node-1/',
+    });
+    assert.deepEqual(config({ ENC_ARCHIVE_DIR: 's3://my-bucket' }).archive, {
+      kind: 's3',
+      bucket: 'my-bucket',
+      prefix: '',
+    });
+    for (const wrong of ['s3:bucket', 's3://', 's3://B', 's3://my-bucket/../x', 's3://user:secret@host/bucket'])
+      assert.throws(() => config({ ENC_ARCHIVE_DIR: wrong }), /ENC_ARCHIVE_DIR/);
+    assert.throws(() => config({ ENC_ARCHIVE_DIR: '/a/log/archive', ENC_LOG_DIR: '/a/log' }), /ENC_ARCHIVE_DIR/);
+  });
+
   test('folders follow the data folder unless they are placed elsewhere', () => {
     const { folders } = config({ ENC_GUARD_DIR: '/mnt/guard' }, '--data', 'somewhere');
     const data = resolve('somewhere');
@@ -103,7 +121,6 @@ describe('configuration', () => {
       log: join(data, 'log'),
       guard: '/mnt/guard',
       keys: join(data, 'keys'),
-      archive: join(data, 'archive'),
     });
   });
 

@@ -1,4 +1,5 @@
 import { join, relative, resolve } from 'node:path';
+import { type ArchivePlace, readArchivePlace } from '../../protocol/archive-name.ts';
 import { ConfigError } from './env.ts';
 import type { RawSettings } from './settings.ts';
 
@@ -15,8 +16,9 @@ export interface Config {
     readonly log: string;
     readonly guard: string;
     readonly keys: string;
-    readonly archive: string;
   };
+  /** null = closed bundles are kept in the log only */
+  readonly archive: ArchivePlace | null;
   readonly logLevel: RawSettings['logLevel'];
   readonly admission: {
     /** `{ file }`: only the public keys in it (creators.ts) */
@@ -62,9 +64,9 @@ export function makeConfig(raw: RawSettings): Config {
     log: folder(raw.logDir, 'log'),
     guard: folder(raw.guardDir, 'guard'),
     keys: folder(raw.keysDir, 'keys'),
-    archive: folder(raw.archiveDir, 'archive'),
   };
-  checkFolders(folders);
+  const archive = archivePlace(raw.archiveDir);
+  checkFolders(folders, archive);
   if (raw.maxCommit > raw.maxBody) {
     throw new ConfigError(
       `ENC_MAX_COMMIT (${raw.maxCommit}) exceeds ENC_MAX_BODY (${raw.maxBody}): set ENC_MAX_BODY to at least as much`,
@@ -86,6 +88,7 @@ export function makeConfig(raw: RawSettings): Config {
     loopback: LOOPBACK.test(raw.host),
     operator: operatorPort(raw),
     folders,
+    archive,
     logLevel: raw.logLevel,
     admission: {
       create: raw.create === 'anyone' || raw.create === 'admin' ? raw.create : { file: resolve(raw.create) },
@@ -125,14 +128,23 @@ function operatorPort(raw: RawSettings): Config['operator'] {
   return { host: raw.opsHost, port };
 }
 
+function archivePlace(text: string | null): ArchivePlace | null {
+  if (text === null) return null;
+  const place = readArchivePlace(text);
+  // Not shown: whoever writes it in another form may have put a secret into it.
+  if (place === null)
+    throw new ConfigError('ENC_ARCHIVE_DIR is no place: set it to a folder, or to s3://bucket/prefix');
+  return place.kind === 'folder' ? { kind: 'folder', path: resolve(place.path) } : place;
+}
+
 /** Each folder is backed up, restored and wiped on its own, so none lies in another. */
-function checkFolders(folders: Config['folders']): void {
-  const parts = [
+function checkFolders(folders: Config['folders'], archive: ArchivePlace | null): void {
+  const parts: (readonly [string, string])[] = [
     ['ENC_LOG_DIR', folders.log],
     ['ENC_GUARD_DIR', folders.guard],
     ['ENC_KEYS_DIR', folders.keys],
-    ['ENC_ARCHIVE_DIR', folders.archive],
-  ] as const;
+  ];
+  if (archive?.kind === 'folder') parts.push(['ENC_ARCHIVE_DIR', archive.path]);
   for (const [name, folder] of parts) {
     for (const [other, within] of parts) {
       if (name !== other && !/^\.\.([/\\]|$)/.test(relative(within, folder))) {

@@ -37,7 +37,7 @@ const LIMIT = integer(0, Number.MAX_SAFE_INTEGER);
 export const SETTINGS = {
   port: setting('ENC_PORT', PORT, 8080, 'port of the public API; 0 takes a free one'),
   host: setting('ENC_HOST', HOST, '127.0.0.1', 'address of the public API'),
-  data: setting('ENC_DATA', path, './data', 'data folder; holds log/, guard/, keys/ and archive/'),
+  data: setting('ENC_DATA', path, './data', 'data folder; holds log/, guard/ and keys/'),
   name: setting(
     'ENC_NAME',
     text('NAME', /^[\w .:-]{1,64}$/, 'up to 64 letters, digits, spaces, _ . : -'),
@@ -60,7 +60,12 @@ export const SETTINGS = {
     'where the release guard is; best on another volume',
   ),
   keysDir: optional('ENC_KEYS_DIR', path, 'keys/ in the data folder', 'where keys and the admin token are'),
-  archiveDir: optional('ENC_ARCHIVE_DIR', path, 'archive/ in the data folder', 'where closed bundles are archived'),
+  archiveDir: optional(
+    'ENC_ARCHIVE_DIR',
+    { ...path, word: 'PLACE' },
+    'no archive',
+    'where closed bundles are archived: a folder, or s3://bucket/prefix (keys, region, endpoint: AWS_… variables)',
+  ),
   logLevel: setting(
     'ENC_LOG_LEVEL',
     choice('fatal', 'error', 'warn', 'info', 'debug', 'trace', 'silent'),

@@ -95,6 +95,8 @@ export class EnclaveActor {
   lastUsed = 0;
   /** what the next commit would meet: STAGE_FULL when a quota is used up */
   quotaFlags = 0;
+  /** closed and released bundles that the archive has heard of */
+  bundlesTold = 0;
   bytes: number;
 
   readonly #m: ActorModules;

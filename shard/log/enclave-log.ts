@@ -141,6 +141,12 @@ export interface EnclaveLog {
   /** Stores a checkpoint; the last two are kept. Rejects with LogUnavailable when fenced or unknown, and with
    *  CheckpointGap when its recents do not follow on those that are stored (then pass all of them, recentFrom 0). */
   checkpoint(key: LogKey, epoch: Epoch, checkpoint: NewCheckpoint): Promise<void>;
+  /** Bundles that are in the archive, verified, with all Deletes in them carried out there: its cursor (archive/archiver.ts).
+   *  0 if it is lost, and at most `keep.bundles` after a replaceTail. */
+  archived(key: LogKey): Promise<number>;
+  /** Moves that cursor if it is still `from`, whoever asks; 'ok' when it is durable, 'fenced' if it is another one, or the
+   *  log has fewer than `to` closed bundles. */
+  moveArchived(key: LogKey, from: number, to: number): Promise<AppendResult>;
   /** Resolves when every journaled erasure (Append.deletes) has been carried out. */
   erased(): Promise<void>;
   /** The enclave has been evicted: forget what is cached about it. */

@@ -19,7 +19,9 @@ export type FaultyOperation =
   | 'record'
   | 'due'
   | 'list'
-  | 'seqAtTime';
+  | 'seqAtTime'
+  | 'archived'
+  | 'moveArchived';
 
 /** Any log, with faults that a test orders: each fault hits the next call of its operation, once. */
 export class FaultyLog {
@@ -69,7 +71,7 @@ export class FaultyLog {
     call: (...args: unknown[]) => unknown,
   ): Promise<unknown> {
     if (fault === 'persisted') await call(...args);
-    if (operation === 'replaceTail') return 'unknown';
+    if (operation === 'replaceTail' || operation === 'moveArchived') return 'unknown';
     throw new LogUnavailable('unknown');
   }
 }

@@ -573,6 +573,44 @@ export function logConformance(name: string, make: () => Promise<LogBackend>): v
       assert.deepEqual(seen, [...seen].sort());
     });
 
+    using(
+      'the cursor of the archive is durable, and moved only by who knows it and past what is closed',
+      async (backend) => {
+        const log = await backend.open();
+        const driver = await Driver.open(log, new SampleEnclave('archived'));
+        const { key } = driver.enclave;
+        assert.equal(await log.archived(key), 0);
+        assert.equal(await log.moveArchived(key, 0, 1), 'fenced', 'nothing is closed');
+        await driver.acknowledged([note('a')], true);
+        const first = driver.enclave.fork();
+        await driver.acknowledged([note('b')], true);
+        await driver.acknowledged([note('c')], true);
+        assert.equal(await log.moveArchived(key, 0, 1), 'ok');
+        assert.equal(await log.moveArchived(key, 0, 2), 'fenced', 'another cursor');
+        assert.equal(await log.moveArchived(key, 1, 4), 'fenced', 'past what is closed');
+        assert.equal(await log.moveArchived(key, 1, 3), 'ok');
+        const other = new SampleEnclave('never opened');
+        assert.equal(await log.moveArchived(other.key, 0, 0), 'fenced');
+        const again = await backend.open();
+        assert.equal(await again.archived(key), 3);
+        assert.equal(await again.archived(other.key), 0);
+        // Who archives need not own the log; a replaced tail has to be held against the archive once more.
+        const { epoch } = await again.open(key, owner(4));
+        assert.equal(await again.replaceTail(key, epoch, first.head, [], first.head, first.timestamp, 0), 'ok');
+        assert.equal(await again.archived(key), 1);
+      },
+    );
+
+    for (const fault of ['failed', 'persisted'] as const)
+      using(`moveArchived ${fault} is unknown, and the cursor says what became of it`, async (backend) => {
+        const faulty = new FaultyLog(await backend.open());
+        const driver = await Driver.open(faulty.log, new SampleEnclave(`cursor ${fault}`));
+        await driver.acknowledged([note('a')], true);
+        faulty.next('moveArchived', fault);
+        assert.equal(await faulty.log.moveArchived(driver.enclave.key, 0, 1), 'unknown');
+        assert.equal(await (await backend.open()).archived(driver.enclave.key), fault === 'persisted' ? 1 : 0);
+      });
+
     using('closing writes what is queued, and an append after it is unknown', async (backend, opened) => {
       const log = await backend.open();
       const driver = await Driver.open(log, new SampleEnclave('close'));

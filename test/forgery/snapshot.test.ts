@@ -6,6 +6,8 @@ import { NodeLied } from '../../client/errors.ts';
 import { checkSnapshot, type SnapshotReport } from '../../client/snapshot.ts';
 import type { EncEvent } from '../../client/types.ts';
 import { person } from '../../kernel/reference/memory-node.test-util.ts';
+import { contentHash } from '../../protocol/hash.ts';
+import { toHex } from '../../protocol/hex.ts';
 import { canonical, toJson } from '../../protocol/json.ts';
 import { readClosingRecord } from '../../protocol/records.ts';
 import { openSecp256k1 } from '../../shard/crypto/open.ts';
@@ -118,6 +120,15 @@ test('every field of every item counts', async () => {
           : 'other';
     await refuse(file(items.with(0, { ...header, [key]: changed })), `header ${key}`);
   }
+});
+
+test('an Update without its content is refused while nothing deletes what it updated', async () => {
+  const at = items.findIndex((item) => Array.isArray(item) && String(item[1]).includes('"type":"Update"'));
+  const item = items[at] as unknown[];
+  const commit = JSON.parse(String(item[1])) as { content: { target: string } };
+  const content_hash = toHex(contentHash(toJson(commit.content)));
+  const erased = Buffer.from(canonical(toJson({ ...commit, content: null, content_hash })));
+  await refuse(file(items.with(at, [0, erased, ...item.slice(2), hex(commit.content.target)])), 'withheld Update');
 });
 
 test('another tree head is refused', async () => {

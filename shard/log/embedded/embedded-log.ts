@@ -197,6 +197,14 @@ export class EmbeddedLog implements EnclaveLog {
     );
   }
 
+  async archived(key: LogKey): Promise<number> {
+    return this.#reader.archived(key);
+  }
+
+  moveArchived(key: LogKey, from: number, to: number): Promise<AppendResult> {
+    return this.#queue.submit({ kind: 'archived', prefix: prefixOf(key), from, to });
+  }
+
   erased(): Promise<void> {
     return this.#eraser.finished();
   }

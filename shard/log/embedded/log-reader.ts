@@ -6,6 +6,7 @@ import { sameHead } from '../head-bytes.ts';
 import { LogDamaged } from '../log-errors.ts';
 import { eachRecord } from '../records.ts';
 import { keyOf, numberKey, prefixOf } from '../row-keys.ts';
+import { decodeArchived } from './archive-row.ts';
 import { decodeClosing } from './closing-row.ts';
 import type { ContentReader } from './content-reader.ts';
 import { decodeEntry, type Entry, entryBefore } from './entry-row.ts';
@@ -147,6 +148,11 @@ export class LogReader {
     const keys: LogKey[] = [];
     for (const row of this.#store.heads.getKeys({ start, limit })) keys.push(keyOf(row, 0));
     return keys;
+  }
+
+  archived(key: LogKey): number {
+    const prefix = prefixOf(key);
+    return decodeArchived(getRow(this.#store.archive, prefix), prefix);
   }
 
   guardId(): Buffer | null {

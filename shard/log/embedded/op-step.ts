@@ -1,6 +1,7 @@
 import { asBuffer, readInt, writeInt } from '../bytes.ts';
 import { emptyHead, writeHead } from '../head-bytes.ts';
 import { LogDamaged } from '../log-errors.ts';
+import { decodeArchived, encodeArchived } from './archive-row.ts';
 import { eraseStep } from './erase-step.ts';
 import { checkHeadRow, HEAD_ROW, sealHeadRow, writeEpoch } from './head-row.ts';
 import { replaceStep } from './replace-step.ts';
@@ -27,6 +28,14 @@ export function opStep(tx: Transaction, op: WriteOp, file: number, offset: numbe
       if (head === null || head.readUInt32LE(132) !== op.generation || readInt(head, 32) < op.lastSeq)
         return CODE_FENCED;
       for (const row of op.put) put(tx, tx.store.index, asBuffer(row.key), asBuffer(row.value));
+      return CODE_OK;
+    }
+    case 'archived': {
+      const prefix = asBuffer(op.prefix);
+      const head = headRow(tx, prefix);
+      const from = decodeArchived(getRow(tx.store.archive, prefix), prefix);
+      if (head === null || from !== op.from || readInt(head, 72) < op.to) return CODE_FENCED;
+      put(tx, tx.store.archive, prefix, encodeArchived(op.to, prefix));
       return CODE_OK;
     }
     case 'erase':

@@ -6,6 +6,7 @@ import { LogDamaged } from '../log-errors.ts';
 import { eachRecord } from '../records.ts';
 import { numberKey } from '../row-keys.ts';
 import { appendStep, deletesStep } from './append-step.ts';
+import { decodeArchived, encodeArchived } from './archive-row.ts';
 import {
   type ContentPlace,
   contentOffsets,
@@ -85,6 +86,9 @@ export function replaceStep(tx: Transaction, op: ReplaceOp, file: number, offset
   row.writeUInt32LE(closingsBehind(store, prefix, op.keep.seq), 128);
   row.writeUInt32LE(current.readUInt32LE(132) + 1, 132);
   put(tx, store.heads, prefix, sealHeadRow(row, prefix));
+  // What is archived behind `keep` is held against what comes in its place.
+  if (decodeArchived(getRow(store.archive, prefix), prefix) > op.keep.bundles)
+    put(tx, store.archive, prefix, encodeArchived(op.keep.bundles, prefix));
   const packed = asBuffer(op.packed);
   for (let i = 0, at = 0, place = offset; i < op.appends; i++) {
     const size = packed.readUInt32LE(at);

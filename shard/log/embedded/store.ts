@@ -41,6 +41,7 @@ export interface Store extends Readonly<Record<Appended, Rows>> {
   readonly checkpoints: LmdbRows;
   readonly index: LmdbRows;
   readonly erasures: LmdbRows;
+  readonly archive: LmdbRows;
 }
 
 /** The LMDB environment itself. */
@@ -73,6 +74,7 @@ export function openStore(folder: string): LmdbStore {
     due: db('due'),
     index: db('index'),
     erasures: db('erasures'),
+    archive: db('archive'),
   };
 }
 

@@ -81,6 +81,8 @@ export type WriteOp =
       readonly events: readonly { readonly seq: number; readonly id: Uint8Array }[];
       readonly done: Uint8Array;
     }
+  /** Moves the archive's cursor, if it is `from`. */
+  | { readonly kind: 'archived'; readonly prefix: Uint8Array; readonly from: number; readonly to: number }
   /** Drops everything behind `keep`, then makes the packed appends under `epoch`. */
   | {
       readonly kind: 'replace';

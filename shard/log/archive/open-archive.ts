@@ -1,0 +1,27 @@
+import type { Registry } from 'prom-client';
+import type { ArchivePlace } from '../../../protocol/archive-name.ts';
+import type { Verifier } from '../../../protocol/secp.ts';
+import type { ReleaseGuard } from '../../guard/release-guard.ts';
+import type { EnclaveLog } from '../enclave-log.ts';
+import type { ArchiveHints } from './archive-hints.ts';
+import { createArchiveMetrics } from './archive-metrics.ts';
+import { ArchiveService } from './archive-service.ts';
+import { Backlog } from './backlog.ts';
+import { openObjectStore } from './open-store.ts';
+
+export interface OpenArchiveModules {
+  readonly log: EnclaveLog;
+  readonly guard: ReleaseGuard;
+  readonly verifier: Verifier;
+  readonly hints: ArchiveHints;
+  readonly register: Registry;
+  readonly warn: (fields: object, message: string) => void;
+}
+
+/** Starts archiving to `place`. Rejects with StoreUnavailable if a folder can not be made or used. */
+export async function openArchive(place: ArchivePlace, modules: OpenArchiveModules): Promise<ArchiveService> {
+  const { register, ...rest } = modules;
+  const store = await openObjectStore(place);
+  const backlog = new Backlog();
+  return new ArchiveService({ ...rest, store, backlog, metrics: createArchiveMetrics(register, backlog) });
+}
