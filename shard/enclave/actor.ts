@@ -96,6 +96,8 @@ export class EnclaveActor {
   /** what the next commit would meet: STAGE_FULL when a quota is used up */
   quotaFlags = 0;
   bytes: number;
+  /** reads under way that look into the kernel between two waits (Enclaves.reading) */
+  readers = 0;
 
   readonly #m: ActorModules;
   readonly #ready: PendingCommit[] = [];

@@ -2,7 +2,7 @@ import { type Inspector, REQUEST_PULL, TYPES } from '../../kernel/kernel.ts';
 import { errorNumber, errorOf } from '../../protocol/errors.ts';
 import type { Exchange } from '../api/api.ts';
 import type { EnclaveLog } from '../log/enclave-log.ts';
-import { EnclaveActor } from './actor.ts';
+import type { EnclaveActor } from './actor.ts';
 import { errorBytes } from './answers.ts';
 import type { Enclaves } from './enclaves.ts';
 import { storedMeta } from './hydrate.ts';
@@ -34,10 +34,21 @@ export class Queries {
   }
 
   /** `request`: an inspected Query or Pull without an error of its own. */
-  async answer(request: Uint8Array, exchange: Exchange): Promise<void> {
+  answer(request: Uint8Array, exchange: Exchange): Promise<void> {
     const fail = (code: number): void => exchange.answer(code, errorBytes(code));
-    const actor = await this.#m.enclaves.actor(request.subarray(8, 40));
-    if (!(actor instanceof EnclaveActor)) return fail(actor);
+    return this.#m.enclaves.reading(
+      request.subarray(8, 40),
+      (actor) => this.#answer(actor, request, exchange, fail),
+      fail,
+    );
+  }
+
+  async #answer(
+    actor: EnclaveActor,
+    request: Uint8Array,
+    exchange: Exchange,
+    fail: (code: number) => void,
+  ): Promise<void> {
     actor.pump();
     const refused = actor.kernel.openQuery(request, this.#m.now());
     const lost = await released(actor);
