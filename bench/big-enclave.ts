@@ -93,7 +93,7 @@ export async function fillEnclave(data: string, events: number, checkpoints = tr
   const key = { enclave: unhex(enclave), lane: 0 };
   const seed = manifest.slice(216, 248);
   const sequencer = signer.derive(seed);
-  await signer.adopt(key.enclave, seed, unhex(owner.id));
+  await signer.adopt(key.enclave, seed, unhex(owner.id), sequencer);
   const actor = enclaves.adopt(
     await createEnclave(key, sequencer, { ...key, sequencer: sequencer.public, expWindow: EXP_WINDOW }, hydration),
   );

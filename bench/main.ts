@@ -46,7 +46,7 @@ const command = new Command('npm run bench --')
   .description('Measures a node and prints a table. Exits 0 only if every must of ARCHITECTURE §6 that applies is met.')
   .addArgument(new Argument('<name>', 'what to measure').choices([...Object.keys(BENCHES), 'all']))
   .option('--json <file>', 'write the figures as a JSON array')
-  .option('--enclaves <n>', 'enclaves of the idle bench', positive, 20_000)
+  .option('--enclaves <n>', 'enclaves of the idle bench', positive, 40_000)
   .option(
     '--scale <factor>',
     'multiplies how much is measured: 0.05 tries the bench out, its figures mean little',

@@ -78,6 +78,13 @@ function bundledNode() {
   return node;
 }
 
+/** The stores are read through memory maps: damage inside of them may end the process in a place that can't say so. */
+const NODE = 'shard/main.ts';
+const CRASHES = new Set(['SIGSEGV', 'SIGBUS', 'SIGABRT', 'SIGILL']);
+const crashed = (signal) =>
+  `enc-node: the process was ended by ${signal}. If that comes back at every start, data.mdb in log/, guard/ or ` +
+  'keys/enclaves/ is damaged: nothing is served from it. docs/operate.md (Damaged files) says what to do.';
+
 /** Runs `entry` (a path in this project) with `args`. Does not return: the process ends as the entry does. */
 export async function launch(entry, args) {
   endWithStarter();
@@ -102,5 +109,8 @@ export async function launch(entry, args) {
     console.error(error.message);
     process.exit(1);
   });
-  child.on('exit', (code, signal) => process.exit(signal ? 128 + constants.signals[signal] : code));
+  child.on('exit', (code, signal) => {
+    if (entry === NODE && CRASHES.has(signal)) console.error(crashed(signal));
+    process.exit(signal ? 128 + constants.signals[signal] : code);
+  });
 }

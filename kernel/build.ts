@@ -7,6 +7,7 @@ import { createHash } from 'node:crypto';
 import { readFile, writeFile } from 'node:fs/promises';
 import { fileURLToPath } from 'node:url';
 import { main as compile } from 'assemblyscript/asc';
+import { addReset } from './build-reset.ts';
 
 const folder = fileURLToPath(new URL('.', import.meta.url));
 const WASM = 'enc-core.wasm';
@@ -35,6 +36,7 @@ async function build(): Promise<Uint8Array> {
   let wasm: Uint8Array | undefined;
   let messages = '';
   const { error } = await compile(OPTIONS, {
+    transforms: [addReset],
     stderr: {
       write: (text: string | Uint8Array) => {
         messages += text;

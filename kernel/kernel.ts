@@ -242,4 +242,6 @@ export interface Kernel {
   exportRecents(fromSeq: number): Uint8Array;
   /** bytes of memory this instance holds */
   readonly memory: number;
+  /** Ends the kernel: what it holds may serve another one. No call may follow; the WASM kernel throws then. */
+  dispose(): void;
 }

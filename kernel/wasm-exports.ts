@@ -6,6 +6,8 @@
  */
 export interface KernelExports {
   readonly memory: WebAssembly.Memory;
+  /** Variables as in a new instance (build-reset.ts); the memory is the host's to put back. */
+  reset(): void;
   input(length: number): number;
   outPtr(): number;
   outLen(): number;

@@ -9,7 +9,8 @@ import { readEventRecord } from '../protocol/records.ts';
 import { ACCEPTED, DUPLICATE, type Kernel, type KernelHost, STAGE_VERIFIED } from './kernel.ts';
 import { createReferenceKernel } from './reference/kernel.ts';
 import { createWasmInspector } from './wasm-inspector.ts';
-import { createWasmKernel } from './wasm-kernel.ts';
+import { type WasmImports, type WasmInstance, WasmInstances } from './wasm-instances.ts';
+import { createWasmKernel, kernelOf } from './wasm-kernel.ts';
 import { loadWasmModule } from './wasm-module.ts';
 
 const module = await loadWasmModule();
@@ -362,3 +363,64 @@ test('a stored log with changed bytes is refused, or changes nothing that was si
     }
   }
 });
+
+test('an instance that served another enclave holds, after the same calls, the same bytes as a new one', () => {
+  const life = (instances: WasmInstances): Enclave => {
+    const enclave = new Enclave((host) => kernelOf(instances, host)).found();
+    for (let i = 0; i < 40; i++) enclave.send(member, i % 3 ? 'Message' : 'Shared', { key: `k${i % 5}`, value: i });
+    enclave.send(owner, 'Grant', { target: toHex(member), trait: 'mod' });
+    enclave.send(member, 'Message', { refused: true }, 0);
+    enclave.kernel.exportRecents(0);
+    return enclave;
+  };
+  const [fresh, reused] = [new Recorded(module), new Recorded(module)];
+  const other = new Enclave((host) => kernelOf(reused, host), { meta: 'another one' }).found();
+  for (let i = 0; i < 100; i++) other.send(owner, 'Shared', { key: `another ${i}`, value: 'x'.repeat(i) });
+  other.kernel.begin(other.now);
+  other.stage(owner, 'Message', 'in the middle of a batch');
+  other.kernel.dispose();
+  const [a, b] = [life(fresh), life(reused)];
+  assert.equal(reused.taken.length, 2);
+  assert.equal(reused.taken[0], reused.taken[1], 'the instance was used again');
+  assert.deepEqual(b.kernel.stateHash(), a.kernel.stateHash());
+  assert.deepEqual(bytesOf(reused), bytesOf(fresh));
+});
+
+test('a kernel that was disposed of throws, and what it gave back serves nobody else twice', () => {
+  const instances = new Recorded(module);
+  const enclave = new Enclave((host) => kernelOf(instances, host)).found();
+  const { kernel } = enclave;
+  kernel.dispose();
+  kernel.dispose();
+  assert.throws(() => kernel.stateHash(), /disposed/);
+  assert.throws(() => kernel.begin(enclave.now), /disposed/);
+  assert.throws(() => enclave.create(), /disposed/);
+  assert.equal(kernel.memory, 0);
+  const [one, two] = [kernelOf(instances, new Host()), kernelOf(instances, new Host())];
+  assert.notEqual(instances.taken[1], instances.taken[2]);
+  one.dispose();
+  two.dispose();
+});
+
+test('an instance that has grown is not used again', () => {
+  const instances = new Recorded(module);
+  const enclave = new Enclave((host) => kernelOf(instances, host)).found();
+  const { memory } = enclave.kernel;
+  for (let i = 0; enclave.kernel.memory === memory; i++) enclave.send(owner, 'Shared', { key: `k${i}`, value: i });
+  enclave.kernel.dispose();
+  kernelOf(instances, new Host()).dispose();
+  assert.notEqual(instances.taken[1], instances.taken[0]);
+});
+
+/** Remembers what it gave out. */
+class Recorded extends WasmInstances {
+  readonly taken: WasmInstance[] = [];
+
+  override take(imports: WasmImports): WasmInstance {
+    const instance = super.take(imports);
+    this.taken.push(instance);
+    return instance;
+  }
+}
+
+const bytesOf = (instances: Recorded): Buffer => Buffer.from(instances.taken.at(-1)?.memory.bytes ?? []);

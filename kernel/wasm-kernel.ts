@@ -1,6 +1,7 @@
 import type { EnclaveParams, Head, Kernel, KernelHost, Need, ReadResult, SealedBatch } from './kernel.ts';
 import { DUPLICATE, STAGE_FORGED, STAGE_VERIFIED } from './kernel.ts';
 import * as X from './wasm-exports.ts';
+import { type WasmImports, type WasmInstance, WasmInstances } from './wasm-instances.ts';
 import { WasmMemory } from './wasm-memory.ts';
 
 const STATUS = ['active', 'paused', 'terminated', 'migrated'] as const;
@@ -9,15 +10,39 @@ const FOLD_PREFIX = 160;
 const ZERO32 = new Uint8Array(32);
 const utf8 = new TextDecoder();
 
+/** Where a kernel that was disposed of looks: nothing is there, and every call throws. */
+const NO_BYTES = new Uint8Array(0);
+const NO_MEMORY = new WasmMemory({ buffer: NO_BYTES.buffer });
+const DISPOSED = new Proxy({} as X.KernelExports, {
+  get() {
+    throw new Error('this kernel was disposed of');
+  },
+});
+
+/** Of each module, for the whole process: it has one. */
+const instancesOf = new WeakMap<WebAssembly.Module, WasmInstances>();
+
 /** A kernel for one enclave on an instance of its own. Calls that the state does not allow throw. */
 export function createWasmKernel(module: WebAssembly.Module, host: KernelHost): Kernel {
-  return new WasmKernel(module, host);
+  let instances = instancesOf.get(module);
+  if (!instances) {
+    instances = new WasmInstances(module);
+    instancesOf.set(module, instances);
+  }
+  return kernelOf(instances, host);
 }
 
-class WasmKernel implements Kernel {
+/** The same on an instance of these. */
+export function kernelOf(instances: WasmInstances, host: KernelHost): Kernel {
+  return new WasmKernel(instances, host);
+}
+
+class WasmKernel implements Kernel, WasmImports {
   readonly name = 'wasm';
-  private readonly module: WebAssembly.Module;
+  private readonly instances: WasmInstances;
   private readonly host: KernelHost;
+  /** null once it is disposed of */
+  private instance: WasmInstance | null;
   private wasm: X.KernelExports;
   private mem: WasmMemory;
   /** the instance holds an enclave: another one needs another instance */
@@ -25,52 +50,61 @@ class WasmKernel implements Kernel {
   /** what is known about the signature of the commit that is being staged */
   private verdict = 0;
   /** the hash to sign and its place: event hashes are always at the same addresses, so one view of each serves them all */
-  private hashView = new Uint8Array(0);
-  private sigView = new Uint8Array(0);
+  private hashView = NO_BYTES;
+  private sigView = NO_BYTES;
 
-  constructor(module: WebAssembly.Module, host: KernelHost) {
-    this.module = module;
+  constructor(instances: WasmInstances, host: KernelHost) {
+    this.instances = instances;
     this.host = host;
-    this.wasm = this.instantiate();
-    this.mem = new WasmMemory(this.wasm.memory);
+    this.instance = instances.take(this);
+    this.wasm = this.instance.exports;
+    this.mem = this.instance.memory;
   }
 
-  private instantiate(): X.KernelExports {
-    const instance = new WebAssembly.Instance(this.module, {
-      host: {
-        host_sign_seq: (hash: number, sig: number): number => this.signSeq(hash, sig),
-        host_verify: (alg: number, pub: number, hash: number, sig: number): number => {
-          if (this.verdict & STAGE_VERIFIED) return 1;
-          if (this.verdict & STAGE_FORGED) return 0;
-          const { mem } = this;
-          return this.host.verify(alg, mem.peek(pub, 32), mem.peek(hash, 32), mem.peek(sig, 64)) ? 1 : 0;
-        },
-        host_event_meta: (id: number, out: number): number =>
-          this.host.eventMeta(this.mem.peek(id, 32), this.mem.peek(out, 128)),
-      },
-    });
-    return instance.exports as unknown as X.KernelExports;
-  }
-
-  private signSeq(hash: number, sig: number): number {
+  signSeq(hash: number, sig: number): number {
     if (this.hashView.byteOffset !== hash || this.hashView.length === 0) this.hashView = this.mem.peek(hash, 32);
     if (this.sigView.byteOffset !== sig || this.sigView.length === 0) this.sigView = this.mem.peek(sig, 64);
     return this.host.signSeq(this.hashView, this.sigView);
   }
 
+  verify(alg: number, pub: number, hash: number, sig: number): number {
+    if (this.verdict & STAGE_VERIFIED) return 1;
+    if (this.verdict & STAGE_FORGED) return 0;
+    const { mem } = this;
+    return this.host.verify(alg, mem.peek(pub, 32), mem.peek(hash, 32), mem.peek(sig, 64)) ? 1 : 0;
+  }
+
+  eventMeta(id: number, out: number): number {
+    return this.host.eventMeta(this.mem.peek(id, 32), this.mem.peek(out, 128));
+  }
+
+  dispose(): void {
+    if (!this.instance) return;
+    this.instances.giveBack(this.instance);
+    this.instance = null;
+    this.wasm = DISPOSED;
+    this.mem = NO_MEMORY;
+    this.hashView = this.sigView = NO_BYTES;
+  }
+
   create(params: EnclaveParams): void {
     const { enclave, sequencer, provisioned, lane, expWindow } = params;
     if (lane !== 0) throw new RangeError('this kernel knows lane 0 only');
-    if (this.used) {
-      this.wasm = this.instantiate();
-      this.mem = new WasmMemory(this.wasm.memory);
-      this.hashView = this.sigView = new Uint8Array(0);
-    }
+    if (this.used) this.another();
     this.used = true;
     this.put(enclave, sequencer ?? ZERO32, provisioned?.creator ?? ZERO32);
     const flag = (there: unknown, bit: number): number => (there === undefined ? 0 : bit);
     const flags = flag(sequencer, X.PARAM_KEY) | flag(provisioned, X.PARAM_PROVISIONED);
     this.wasm.create(lane, flags | flag(provisioned?.creator, X.PARAM_CREATOR), expWindow);
+  }
+
+  private another(): void {
+    if (!this.instance) throw new Error('this kernel was disposed of');
+    this.instances.giveBack(this.instance);
+    this.instance = this.instances.take(this);
+    this.wasm = this.instance.exports;
+    this.mem = this.instance.memory;
+    this.hashView = this.sigView = NO_BYTES;
   }
 
   load(params: EnclaveParams, base: Uint8Array, recents: readonly Uint8Array[]): void {

@@ -17,10 +17,10 @@ function room(length: number): Uint8Array<ArrayBuffer> {
 
 /** The memory of an instance, seen as bytes. Growing it detaches every view, so views are taken anew when it has grown. */
 export class WasmMemory {
-  private readonly memory: WebAssembly.Memory;
+  private readonly memory: Pick<WebAssembly.Memory, 'buffer'>;
   private view: Uint8Array<ArrayBuffer>;
 
-  constructor(memory: WebAssembly.Memory) {
+  constructor(memory: Pick<WebAssembly.Memory, 'buffer'>) {
     this.memory = memory;
     this.view = new Uint8Array(memory.buffer as ArrayBuffer);
   }

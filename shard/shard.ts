@@ -181,7 +181,7 @@ export async function startShard(
     intake,
     admission,
     reads: new Reads({ ...shared, enclaves }),
-    queries: new Queries({ ...shared, enclaves }),
+    queries: new Queries({ ...shared, enclaves, busy: () => (intake?.pendingBytes ?? 0) > 0 }),
     snapshots: new Snapshots({ ...shared, enclaves }),
     restore: new Restore({ ...shared, enclaves, tmp }),
   });

@@ -1,6 +1,22 @@
 import { EMPTY_HASH } from './fixed';
 import { copy32 } from './memory';
-import { sha256 } from './sha256';
+import { hashAt, hashTree } from './smt-hash';
+import {
+  BIT,
+  bitOf,
+  DIRTY,
+  firstLeaf,
+  INNER_SIZE,
+  IS_LEAF,
+  KEY,
+  KEY_BITS,
+  KEY_SIZE,
+  LEAF_SIZE,
+  LEFT,
+  VALUE,
+} from './smt-node';
+
+export { KEY_BITS, KEY_SIZE };
 
 /**
  * The state tree (PROTOCOL §6): a binary trie over 168-bit keys with compressed paths and lazy hashes.
@@ -8,23 +24,7 @@ import { sha256 } from './sha256';
  * Two versions are alive: the current one and that of the last closed bundle. A node carries the epoch (bundle count)
  * that it was made in; a change copies nodes of an older epoch, which the closed version still holds, and puts the old
  * ones on a list that is freed at the next closing. Nodes of the current epoch change in place.
- *
- * Node: 0 u32 epoch  4 u8 1 for a leaf  5 u8 dirty  6 u8 bit (inner: the bit it branches on)
- *       7 u8 top (inner: the depth at which `hash` was taken, ≤ bit; above its branch lie empty siblings)  8 hash32
- * inner: 40 u32 left  44 u32 right      leaf: 40 value32  72 key21
  */
-const IS_LEAF: usize = 4;
-const DIRTY: usize = 5;
-const BIT: usize = 6;
-const TOP: usize = 7;
-const HASH: usize = 8;
-const LEFT: usize = 40;
-const VALUE: usize = 40;
-const KEY: usize = 72;
-const INNER_SIZE: usize = 48;
-const LEAF_SIZE: usize = 96;
-export const KEY_SIZE: u32 = 21;
-export const KEY_BITS: u32 = 168;
 
 /** Where the current and the closed root are kept. */
 const CURRENT: usize = memory.data(8, 8);
@@ -43,15 +43,6 @@ let proofLeaf: usize = 0;
 let garbage: usize = 0;
 let garbageLength: u32 = 0;
 let garbageCapacity: u32 = 0;
-
-/** H(0x21, left, right) and H(0x20, key, value) with their CBOR heads in place. */
-const INNER_PRE: usize = memory.data(72, 8);
-const LEAF_PRE: usize = memory.data(64, 8);
-store<u32>(INNER_PRE, 0x58211883);
-store<u8>(INNER_PRE, 0x20, 4);
-store<u16>(INNER_PRE, 0x2058, 37);
-store<u32>(LEAF_PRE, 0x55201883);
-store<u16>(LEAF_PRE, 0x2058, 25);
 
 function refillInner(): void {
   const n = chunkNodes;
@@ -135,12 +126,6 @@ function own(link: usize): usize {
   drop(node);
   store<u32>(link, <u32>copy);
   return copy;
-}
-
-// @ts-ignore: decorator
-@inline
-function bitOf(key: usize, bit: u32): u32 {
-  return (<u32>load<u8>(key + (bit >> 3)) >> (7 - (bit & 7))) & 1;
 }
 
 // @ts-ignore: decorator
@@ -234,53 +219,14 @@ export function smtLeaves(): u32 {
   return leafCount;
 }
 
-function firstLeaf(node: usize): usize {
-  while (!load<u8>(node, IS_LEAF)) node = <usize>load<u32>(node, LEFT);
-  return node;
-}
-
-function hashPair(left: usize, right: usize, out: usize): void {
-  copy32(INNER_PRE + 5, left);
-  copy32(INNER_PRE + 39, right);
-  sha256(INNER_PRE, 71, out);
-}
-
-/** Hash of a subtree as seen at `depth` (not below its branch): pointer to 32 bytes. */
-function hashAt(node: usize, depth: u32): usize {
-  if (!node) return EMPTY_HASH;
-  const hash = node + HASH;
-  if (load<u8>(node, IS_LEAF)) {
-    if (load<u8>(node, DIRTY)) {
-      memory.copy(LEAF_PRE + 4, node + KEY, KEY_SIZE);
-      copy32(LEAF_PRE + 27, node + VALUE);
-      sha256(LEAF_PRE, 59, hash);
-      store<u8>(node, 0, DIRTY);
-    }
-    return hash;
-  }
-  if (!load<u8>(node, DIRTY) && <u32>load<u8>(node, TOP) == depth) return hash;
-  const bit = <u32>load<u8>(node, BIT);
-  hashPair(hashAt(<usize>load<u32>(node, LEFT), bit + 1), hashAt(<usize>load<u32>(node, LEFT + 4), bit + 1), hash);
-  if (bit > depth) {
-    const key = firstLeaf(node) + KEY;
-    for (let i = bit; i > depth; i--) {
-      if (bitOf(key, i - 1)) hashPair(EMPTY_HASH, hash, hash);
-      else hashPair(hash, EMPTY_HASH, hash);
-    }
-  }
-  store<u8>(node, 0, DIRTY);
-  store<u8>(node, <u8>depth, TOP);
-  return hash;
-}
-
 /** Root of the current version (the state hash): pointer to 32 bytes, valid until the next change. */
 export function smtRoot(): usize {
-  return hashAt(<usize>load<u32>(CURRENT), 0);
+  return hashTree(<usize>load<u32>(CURRENT));
 }
 
 /** Root of the version of the last closed bundle. */
 export function smtClosedRoot(): usize {
-  return hashAt(closedRoot, 0);
+  return hashTree(closedRoot);
 }
 
 /** A bundle closes: the current version becomes the closed one, and what only the former one held is freed. */

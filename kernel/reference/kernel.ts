@@ -236,6 +236,9 @@ class ReferenceKernel implements Kernel {
     return this.staged.recents.write(fromSeq, this.log.seq, this.log.timestamp);
   }
 
+  /** Nothing to give back: the collector takes it. */
+  dispose(): void {}
+
   /** An estimate: what a leaf, a recent hash and a mark take in the heap, rounded up. */
   get memory(): number {
     return 1024 * (this.leaves + this.staged.recents.size + (this.staged.state?.marks.size ?? 0) + 64);

@@ -4,6 +4,7 @@ import { errorBytes } from '../enclave/answers.ts';
 import type { Exchange } from './api.ts';
 import { type DoorModules, HttpExchange } from './http-exchange.ts';
 import { hex32 } from './params.ts';
+import { beginUpload } from './uploads.ts';
 
 const INVALID_ROUTE = errorNumber('invalid_route');
 const UNAUTHORIZED = errorNumber('unauthorized');
@@ -33,17 +34,20 @@ export function adminRoutes(app: FastifyInstance, modules: DoorModules): void {
   );
   // These bodies are files: they are read as they arrive, whatever their size.
   app.register(async (files) => {
+    const upload = (handler: Handler) =>
+      guarded((exchange, enclave, request) => {
+        beginUpload(request.raw, app.server.requestTimeout);
+        handler(exchange, enclave, request);
+      });
     files.removeAllContentTypeParsers();
     files.addContentTypeParser('*', (_request, payload, done) => done(null, payload));
     files.post(
       '/enclaves/:id/restore',
-      guarded((exchange, enclave, request) =>
-        api.restore(exchange, enclave, hex32(request.headers['x-enc-sequencer'])),
-      ),
+      upload((exchange, enclave, request) => api.restore(exchange, enclave, hex32(request.headers['x-enc-sequencer']))),
     );
     files.post(
       '/enclaves/:id/recover',
-      guarded((exchange, enclave) => api.recover(exchange, enclave)),
+      upload((exchange, enclave) => api.recover(exchange, enclave)),
     );
   });
 }

@@ -10,6 +10,7 @@ import { takePosts } from './hot-door.ts';
 import { type DoorModules, HttpExchange } from './http-exchange.ts';
 import { hex32 } from './params.ts';
 import { treeHeadRoutes, WITH_HEAD } from './tree-heads.ts';
+import { isUpload } from './uploads.ts';
 
 const INVALID_ROUTE = errorNumber('invalid_route');
 const INVALID_JSON = errorNumber('invalid_json');
@@ -25,7 +26,7 @@ export interface ServerOptions {
   readonly maxConnections: number;
   /** ms in which a request's headers must have arrived */
   readonly headersTimeout: number;
-  /** ms in which a whole request must have arrived; restoring a snapshot has no such limit */
+  /** ms in which a whole request must have arrived; of a file that is restored, the longest pause */
   readonly requestTimeout: number;
 }
 
@@ -116,6 +117,7 @@ function httpError(error: FastifyError): number {
 
 /** What is not HTTP, or comes too slowly, is answered once and cut off. */
 function refuseConnection(error: Error & { code?: string }, socket: Socket): void {
+  if (error.code === 'ERR_HTTP_REQUEST_TIMEOUT' && isUpload(socket)) return;
   if (error.code === 'ECONNRESET' || !socket.writable || isAnswered(socket)) return void socket.destroy();
   const large = error.code === 'HPE_HEADER_OVERFLOW';
   const body = errorBody(large ? 'too_large' : 'invalid_json');

@@ -156,7 +156,7 @@ export const SETTINGS = {
     'ENC_REQUEST_TIMEOUT_MS',
     milliseconds(100, 3_600_000),
     60_000,
-    'time in which a whole request must have arrived',
+    'time in which a whole request must have arrived; of a restored file, the longest pause',
   ),
 
   crypto: optional('ENC_CRYPTO', choice('native', 'wasm', 'noble'), 'the fastest there is', 'secp256k1 back end'),

@@ -98,6 +98,8 @@ export class EnclaveActor {
   /** closed and released bundles that the archive has heard of */
   bundlesTold = 0;
   bytes: number;
+  /** reads under way that look into the kernel between two waits (Enclaves.reading) */
+  readers = 0;
 
   readonly #m: ActorModules;
   readonly #ready: PendingCommit[] = [];

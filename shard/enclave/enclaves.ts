@@ -14,9 +14,14 @@ const OVERLOADED = errorNumber('overloaded');
 
 /** Callers that may wait for one enclave to open. */
 const MAX_OPENING_WAITERS = 8192;
-/** How often sleeping enclaves with a due bundle are looked for, and how many are woken at once. */
+/** How often sleeping enclaves with a due bundle are looked for, and how many are awake for it at the same time: waves of
+ *  so many close a few thousand bundles per second, and commits wait for no more than one of them. */
 const DUE_EVERY_MS = 500;
-const DUE_AT_ONCE = 64;
+const WAVE = 32;
+/** How long a wave may take until the next one goes ahead without it, ms. */
+const WAVE_MS = 10_000;
+/** An idle enclave whose bundle is due so soon stays awake for it: opening it again costs more than its memory, ms. */
+const SOON_MS = 10_000;
 /** How long one that could not be woken is left alone, ms. */
 const PASS_OVER_MS = 60_000;
 /** Regressed enclaves that are remembered as told of. */
@@ -60,6 +65,7 @@ export class Enclaves {
   /** due enclaves that could not be woken, and until when they are passed over (performance.now()) */
   readonly #passed = new Map<string, number>();
   readonly #timers: NodeJS.Timeout[];
+  #waking = false;
   #closed = false;
 
   constructor(options: EnclavesOptions, modules: EnclavesModules) {
@@ -118,6 +124,20 @@ export class Enclaves {
   /** Promise form of `open`, for everything but the hot path. Rejects with the error number. */
   async actor(enclave: Uint8Array): Promise<EnclaveActor | number> {
     return new Promise((resolve) => this.open(enclave, (actor, error) => resolve(actor ?? error)));
+  }
+
+  /**
+   * Runs `read` on the actor, at once when it is there. Until it ends the enclave is not put to sleep, so its kernel may
+   * be looked at between two waits; it may still be lost (`EnclaveActor.dropped`). `failed`: if it can't be opened.
+   */
+  reading<T>(enclave: Uint8Array, read: (actor: EnclaveActor) => Promise<T>, failed: (error: number) => T): Promise<T> {
+    return new Promise((resolve) =>
+      this.open(enclave, (actor, error) => {
+        if (!actor) return resolve(failed(error));
+        actor.readers++;
+        resolve(read(actor).finally(() => actor.readers--));
+      }),
+    );
   }
 
   /** Takes a newly created or restored enclave in. */
@@ -237,14 +257,16 @@ export class Enclaves {
 
   #evict(actor: EnclaveActor): void {
     actor.checkpointBeforeEviction();
+    const free = isFree(actor);
     actor.drop(UNAVAILABLE);
+    if (free) actor.kernel.dispose();
     this.#m.metrics?.evictions.inc();
   }
 
   #makeRoom(): void {
     if (this.#active.size < this.#o.maxActive) return;
     for (const actor of this.#active.values()) {
-      if (!actor.idle) continue;
+      if (!isFree(actor)) continue;
       this.#evict(actor);
       if (this.#active.size < this.#o.maxActive) return;
     }
@@ -252,34 +274,74 @@ export class Enclaves {
 
   #sweep(): void {
     const before = performance.now() - this.#o.idleAfter;
+    const soon = this.#m.now() + SOON_MS;
     let over = this.memory - this.#o.maxActiveBytes;
     for (const actor of this.#active.values()) {
       if (actor.lastUsed >= before && over <= 0) break;
-      if (!actor.idle) continue;
-      over -= actor.kernel.memory;
+      if (!isFree(actor)) continue;
+      const { dueAt, memory } = actor.kernel;
+      if (over <= 0 && dueAt !== 0 && dueAt <= soon && actor.sequencer !== null) continue;
+      over -= memory;
       this.#evict(actor);
     }
   }
 
   /**
-   * Opens enclaves that sleep with a bundle that is due; opening stages the closing. Those that can't be opened, or can't
-   * be closed because their key is not here, stay due: they are passed over for a while, or they would hide the others.
+   * Opens enclaves that sleep with a bundle that is due, wave after wave until there is none; opening stages the closing.
+   * Those that can't be opened, or can't be closed because their key is not here, stay due: they are passed over for a
+   * while, or they would hide the others.
    */
   async #wakeDue(): Promise<void> {
+    if (this.#waking) return;
+    this.#waking = true;
+    try {
+      while (!this.#closed) {
+        const wave = await this.#asleepAndDue();
+        if (wave.length === 0) return;
+        const late = AbortSignal.timeout(WAVE_MS);
+        const all = Promise.all(wave.map((key) => this.#closeAsleep(key)));
+        await Promise.race([all, new Promise((resolve) => late.addEventListener('abort', resolve))]);
+      }
+    } finally {
+      this.#waking = false;
+    }
+  }
+
+  async #asleepAndDue(): Promise<LogKey[]> {
     const now = performance.now();
     for (const [name, until] of this.#passed) if (until <= now) this.#passed.delete(name);
-    const due = await this.#m.log.due(this.#m.now(), DUE_AT_ONCE + this.#passed.size).catch(() => []);
+    const due = await this.#m.log.due(this.#m.now(), WAVE + this.#passed.size).catch(() => []);
+    const asleep: LogKey[] = [];
     for (const { key } of due) {
       const name = nameOf(key.enclave);
       if (this.#passed.has(name)) continue;
-      const pass = (): void => void this.#passed.set(name, performance.now() + PASS_OVER_MS);
       const active = this.#active.get(name);
-      if (active && active.sequencer === null) pass();
-      if (active) continue;
-      this.open(key.enclave, (actor) => {
-        if (actor === null || actor.sequencer === null) pass();
-        actor?.pump();
-      });
+      if (!active) asleep.push(key);
+      else if (active.sequencer === null) this.#passOver(name);
     }
+    return asleep;
   }
+
+  /** Resolves when the bundle is closed, or can't be; then the enclave sleeps on, if nobody has asked for it meanwhile. */
+  async #closeAsleep({ enclave }: LogKey): Promise<void> {
+    const actor = await this.actor(enclave);
+    if (typeof actor === 'number') return this.#passOver(nameOf(enclave));
+    const { lastUsed } = actor;
+    actor.pump();
+    const lost = await new Promise((resolve) => actor.whenReleased(resolve));
+    if (lost !== 0) return this.#passOver(actor.name);
+    if (actor.dropped) return;
+    const { dueAt } = actor.kernel;
+    if (dueAt !== 0 && dueAt <= this.#m.now()) this.#passOver(actor.name);
+    else if (actor.lastUsed === lastUsed && isFree(actor)) this.#evict(actor);
+  }
+
+  #passOver(name: string): void {
+    this.#passed.set(name, performance.now() + PASS_OVER_MS);
+  }
+}
+
+/** Nothing is under way in it, and nobody looks into its kernel. */
+function isFree(actor: EnclaveActor): boolean {
+  return actor.idle && actor.readers === 0;
 }

@@ -33,7 +33,8 @@ export class EnclaveRegressed extends Error {
   }
 }
 
-/** A new enclave: its guard row stands before its first append. Throws EnclaveRegressed if there is more than that. */
+/** A new enclave: its guard row stands before its first append. Throws EnclaveRegressed if there is more than that. A crash
+ *  on the way leaves an empty log, a guard row at seq −1 or both: the enclave may still be founded. */
 export async function createEnclave(
   key: LogKey,
   sequencer: SequencerKey,
@@ -41,11 +42,11 @@ export async function createEnclave(
   m: HydrateModules,
 ): Promise<ActorState> {
   const empty = emptyHead(key.enclave);
-  if (!(await m.guard.create(key, empty))) {
+  const [isNew, opened] = await Promise.all([m.guard.create(key, empty), m.log.open(key, m.owner)]);
+  if (!isNew) {
     const row = await m.guard.read(key);
     if (!row || row.seq !== -1) throw new EnclaveRegressed('the guard knows this enclave, the log does not');
   }
-  const opened = await m.log.open(key, m.owner);
   if (opened.head.seq !== -1) throw new Error('the enclave was created elsewhere in the meantime');
   const host = new EnclaveHost(m.secp, m.sessions, sequencer);
   const kernel = m.newKernel(host);

@@ -1,6 +1,14 @@
-import { type Inspector, type Kernel, type KernelHost, STAGE_ADMIN, TYPES } from '../../kernel/kernel.ts';
+import {
+  type EnclaveParams,
+  type Inspector,
+  type Kernel,
+  type KernelHost,
+  STAGE_ADMIN,
+  TYPES,
+} from '../../kernel/kernel.ts';
 import { errorNumber } from '../../protocol/errors.ts';
 import type { Admission } from '../admission/admission.ts';
+import type { SequencerKey } from '../signer/sequencer-key.ts';
 import type { Signer } from '../signer/signer.ts';
 import { EnclaveActor } from './actor.ts';
 import { errorBytes } from './answers.ts';
@@ -143,16 +151,17 @@ export class Intake {
           ? { provisioned: provisioned.creator ? { creator: provisioned.creator } : {} }
           : {}),
       };
-      const rehearsal = this.#m.newKernel(new EnclaveHost(this.#m.secp, this.#m.sessions, sequencer));
-      rehearsal.create(params);
-      rehearsal.begin(this.#m.now());
-      const code = rehearsal.stage(ic, commit.flags);
-      if (code !== 0) return commit.reply(code, errorBytes(code, rehearsal.detail));
+      const { code, detail } = this.#rehearse(commit, sequencer, params);
+      if (code !== 0) return commit.reply(code, errorBytes(code, detail));
       const creator = ic.slice(56, 88);
       const refused = await this.#m.admission.mayCreate(creator, (commit.flags & STAGE_ADMIN) !== 0);
       if (refused !== 0) return commit.reply(refused, errorBytes(refused));
-      if (!provisioned) await this.#m.signer.adopt(enclave, seed, creator);
-      const actor = this.#m.enclaves.adopt(await createEnclave({ enclave, lane: 0 }, sequencer, params, this.#m));
+      // All of it durable before the first append; none of it is shown to anyone.
+      const [state] = await Promise.all([
+        createEnclave({ enclave, lane: 0 }, sequencer, params, this.#m),
+        provisioned ? null : this.#m.signer.adopt(enclave, seed, creator, sequencer),
+      ]);
+      const actor = this.#m.enclaves.adopt(state);
       actor.push(commit);
       actor.pump();
       await new Promise<void>((resolve) => actor.whenReleased(() => resolve()));
@@ -160,6 +169,17 @@ export class Intake {
       const code = error instanceof EnclaveRegressed ? REGRESSED : UNAVAILABLE;
       commit.reply(code, errorBytes(code));
     }
+  }
+
+  /** What a kernel says to the Manifest. */
+  #rehearse(commit: PendingCommit, sequencer: SequencerKey, params: EnclaveParams): { code: number; detail: string } {
+    const kernel = this.#m.newKernel(new EnclaveHost(this.#m.secp, this.#m.sessions, sequencer));
+    kernel.create(params);
+    kernel.begin(this.#m.now());
+    const code = kernel.stage(commit.ic, commit.flags);
+    const detail = code === 0 ? '' : kernel.detail;
+    kernel.dispose();
+    return { code, detail };
   }
 
   async #prefetch(commit: PendingCommit, target: Target): Promise<void> {

@@ -2,7 +2,7 @@ import { type Inspector, REQUEST_PULL, TYPES } from '../../kernel/kernel.ts';
 import { errorNumber, errorOf } from '../../protocol/errors.ts';
 import type { Exchange } from '../api/api.ts';
 import type { EnclaveLog } from '../log/enclave-log.ts';
-import { EnclaveActor } from './actor.ts';
+import type { EnclaveActor } from './actor.ts';
 import { errorBytes } from './answers.ts';
 import type { Enclaves } from './enclaves.ts';
 import { storedMeta } from './hydrate.ts';
@@ -13,8 +13,10 @@ const TYPE_UPDATE = TYPES.indexOf('Update');
 const TYPE_DELETE = TYPES.indexOf('Delete');
 const UNAVAILABLE = errorNumber('unavailable');
 
-/** A scan gives way to commits after this long, ms. */
+/** A scan gives way to others after this long, ms; while commits are under way much sooner: each of them passes through
+ *  the event loop some ten times on its way to its receipt, and waits for a slice each time. */
 const SLICE_MS = 2;
+const BUSY_SLICE_MS = 0.2;
 /** Answers larger than this are streamed as they grow. */
 const CHUNK_BYTES = 256 * 1024;
 
@@ -23,6 +25,8 @@ export interface QueriesModules {
   readonly log: EnclaveLog;
   readonly inspector: Inspector;
   readonly now: () => number;
+  /** commits are on their way through this process */
+  readonly busy: () => boolean;
 }
 
 /** Query and Pull (PROTOCOL §9): candidates from the log's indexes, decided one by one in the kernel, streamed. */
@@ -34,10 +38,21 @@ export class Queries {
   }
 
   /** `request`: an inspected Query or Pull without an error of its own. */
-  async answer(request: Uint8Array, exchange: Exchange): Promise<void> {
+  answer(request: Uint8Array, exchange: Exchange): Promise<void> {
     const fail = (code: number): void => exchange.answer(code, errorBytes(code));
-    const actor = await this.#m.enclaves.actor(request.subarray(8, 40));
-    if (!(actor instanceof EnclaveActor)) return fail(actor);
+    return this.#m.enclaves.reading(
+      request.subarray(8, 40),
+      (actor) => this.#answer(actor, request, exchange, fail),
+      fail,
+    );
+  }
+
+  async #answer(
+    actor: EnclaveActor,
+    request: Uint8Array,
+    exchange: Exchange,
+    fail: (code: number) => void,
+  ): Promise<void> {
     actor.pump();
     const refused = actor.kernel.openQuery(request, this.#m.now());
     const lost = await released(actor);
@@ -56,13 +71,13 @@ export class Queries {
   /** 0, or the error that ended it. */
   async #scan(actor: EnclaveActor, request: Uint8Array, last: number, writer: ResponseWriter): Promise<number> {
     const { plan, limit } = await queryPlan(request, last, (time) => this.#m.log.seqAtTime(actor.key, time));
-    let sliceEnds = performance.now() + SLICE_MS;
+    let sliceBegan = performance.now();
     let found = 0;
     for (const seq of this.#m.log.candidates(actor.key, plan)) {
-      if (performance.now() > sliceEnds) {
+      if (performance.now() - sliceBegan > (this.#m.busy() ? BUSY_SLICE_MS : SLICE_MS)) {
         const stop = await this.#pause(actor, writer);
         if (stop !== 0) return stop;
-        sliceEnds = performance.now() + SLICE_MS;
+        sliceBegan = performance.now();
       }
       if (typeof seq !== 'number') await seq;
       if (typeof seq !== 'number' || seq < 0) continue;

@@ -11,7 +11,7 @@ import {
 } from '../../kernel/kernel.ts';
 import { errorNumber } from '../../protocol/errors.ts';
 import type { EnclaveLog } from '../log/enclave-log.ts';
-import { EnclaveActor } from './actor.ts';
+import type { EnclaveActor } from './actor.ts';
 import { errorBytes } from './answers.ts';
 import type { Enclaves } from './enclaves.ts';
 import { storedMeta } from './hydrate.ts';
@@ -62,9 +62,11 @@ export class Reads {
     return first.code === UNAVAILABLE ? this.#tryRead(request) : first;
   }
 
-  async #tryRead(request: Uint8Array): Promise<Answer> {
-    const actor = await this.#m.enclaves.actor(request.subarray(8, 40));
-    if (!(actor instanceof EnclaveActor)) return failed(actor);
+  #tryRead(request: Uint8Array): Promise<Answer> {
+    return this.#m.enclaves.reading(request.subarray(8, 40), (actor) => this.#readFrom(actor, request), failed);
+  }
+
+  async #readFrom(actor: EnclaveActor, request: Uint8Array): Promise<Answer> {
     actor.pump();
     await this.#fetchTargets(request, actor);
     const fixed = fixTreeSize(request, actor.kernel.head().bundles);
@@ -87,9 +89,11 @@ export class Reads {
   }
 
   /** The receipt of an accepted commit, for whoever has its signature (PROTOCOL §9). */
-  async receipt(enclave: Uint8Array, hash: Uint8Array, sig: Uint8Array): Promise<Answer> {
-    const actor = await this.#m.enclaves.actor(enclave);
-    if (!(actor instanceof EnclaveActor)) return failed(actor);
+  receipt(enclave: Uint8Array, hash: Uint8Array, sig: Uint8Array): Promise<Answer> {
+    return this.#m.enclaves.reading(enclave, (actor) => this.#receiptOf(actor, hash, sig), failed);
+  }
+
+  async #receiptOf(actor: EnclaveActor, hash: Uint8Array, sig: Uint8Array): Promise<Answer> {
     const lost = await released(actor);
     if (lost !== 0) return failed(lost);
     const { timestamp } = actor.kernel;
@@ -97,7 +101,7 @@ export class Reads {
     if (seq >= 0 && seq <= actor.released.seq) {
       const stored = await this.#m.log.record(actor.key, seq);
       if (stored && sameBytes(stored.record.subarray(144, 208), sig)) {
-        return { code: 0, body: this.#m.inspector.receipt(enclave, stored.record) };
+        return { code: 0, body: this.#m.inspector.receipt(actor.key.enclave, stored.record) };
       }
     }
     return failed(EVENT_NOT_FOUND, `"timestamp":${timestamp}`);

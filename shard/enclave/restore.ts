@@ -195,8 +195,8 @@ export class Restore {
   /** With the master secret that the enclave was born under, commits go on here. */
   async #keepKey(enclave: Uint8Array, known: Survey): Promise<void> {
     if (!known.seed || (await this.#m.signer.lookup(enclave))) return;
-    if (!this.#m.signer.recognise(known.seed, known.lastSequencer)) return;
-    await this.#m.signer.adopt(enclave, known.seed, known.creator, known.lastSequencer);
+    const key = this.#m.signer.recognise(known.seed, known.lastSequencer);
+    if (key) await this.#m.signer.adopt(enclave, known.seed, known.creator, key);
   }
 
   async #kernel(enclave: Uint8Array): Promise<[Kernel, EnclaveHost]> {

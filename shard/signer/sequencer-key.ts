@@ -5,13 +5,16 @@ import type { Unwrapped } from './secret-cache.ts';
 
 /** A sequencer key as the rest of the shard sees it: it signs, and shows nothing but its public half. */
 export class SequencerKey {
+  /** of the master secret that derives or wraps it */
+  readonly version: number;
   /** x-only, 32 bytes */
   readonly public: Uint8Array;
   readonly #backend: Backend;
   readonly #unwrap: () => Unwrapped;
 
   /** `unwrap` gives the secret for the duration of one call; it is asked again each time, so a cache may forget it. */
-  constructor(publicKey: Uint8Array, backend: Backend, unwrap: () => Unwrapped) {
+  constructor(version: number, publicKey: Uint8Array, backend: Backend, unwrap: () => Unwrapped) {
+    this.version = version;
     this.public = publicKey;
     this.#backend = backend;
     this.#unwrap = unwrap;

@@ -119,8 +119,8 @@ describe('sequencer keys', () => {
     const dir = folder();
     let signer = await open(dir);
     const derived = signer.derive(bytes(1));
-    await signer.adopt(bytes(100), bytes(1), bytes(7));
-    await signer.adopt(bytes(100), bytes(1), bytes(7)); // again, as after a lost answer
+    await signer.adopt(bytes(100), bytes(1), bytes(7), derived);
+    await signer.adopt(bytes(100), bytes(1), bytes(7), derived); // again, as after a lost answer
     const imported = await signer.importKey(bytes(101), bytes(0x33), bytes(8));
     await signer.importKey(bytes(102), bytes(0x34), null);
     await signer.close();
@@ -144,8 +144,8 @@ describe('sequencer keys', () => {
 
   test('an enclave keeps its first key', async () => {
     const signer = await open(folder());
-    await signer.adopt(bytes(100), bytes(1), null);
-    await assert.rejects(signer.adopt(bytes(100), bytes(2), null), /another key/);
+    await signer.adopt(bytes(100), bytes(1), null, signer.derive(bytes(1)));
+    await assert.rejects(signer.adopt(bytes(100), bytes(2), null, signer.derive(bytes(2))), /another key/);
     assert.equal(await signer.importKey(bytes(100), bytes(0x33), null), null);
     const both = [signer.importKey(bytes(101), bytes(0x33), null), signer.importKey(bytes(101), bytes(0x34), null)];
     assert.deepEqual(await Promise.all(both), [backend.publicKey(bytes(0x33)), null]);
@@ -162,7 +162,7 @@ describe('sequencer keys', () => {
     await (await open(dir)).close();
     const file = JSON.parse(readFileSync(join(dir, 'master.json'), 'utf8'));
     let signer = await open(dir);
-    await signer.adopt(bytes(100), bytes(1), null);
+    await signer.adopt(bytes(100), bytes(1), null, signer.derive(bytes(1)));
     await signer.importKey(bytes(101), bytes(0x33), null);
     const born = signer.derive(bytes(1)).public;
     const checkpoint = signer.checkpointKey();
@@ -175,9 +175,11 @@ describe('sequencer keys', () => {
     assert.deepEqual(old?.public, born);
     assert.ok(backend.verifySchnorr(born, hash, old.sign(hash)));
     assert.ok((await signer.lookup(bytes(101)))?.key.sign(hash));
-    assert.deepEqual(signer.recognise(bytes(1), born)?.public, born);
+    const recognised = signer.recognise(bytes(1), born);
+    assert.ok(recognised);
+    assert.deepEqual(recognised.public, born);
     assert.equal(signer.recognise(bytes(2), born), null);
-    await signer.adopt(bytes(105), bytes(1), null, born);
+    await signer.adopt(bytes(105), bytes(1), null, recognised);
     assert.deepEqual((await signer.lookup(bytes(105)))?.key.public, born);
     assert.deepEqual(signer.checkpointKey(), checkpoint);
     await signer.close();
@@ -234,7 +236,7 @@ describe('sequencer keys', () => {
       import { openSecp256k1 } from ${JSON.stringify(new URL('../crypto/open.ts', import.meta.url).href)};
       const signer = await openSigner({ dir: ${JSON.stringify(dir)}, backend: openSecp256k1() });
       const bytes = (fill) => new Uint8Array(32).fill(fill);
-      await Promise.all([signer.adopt(bytes(1), bytes(2), bytes(3)), signer.importKey(bytes(4), bytes(5), null)]);
+      await Promise.all([signer.adopt(bytes(1), bytes(2), bytes(3), signer.derive(bytes(2))), signer.importKey(bytes(4), bytes(5), null)]);
       console.log('durable');
       setInterval(() => {}, 1000);`;
     const child = spawn(process.execPath, ['--input-type=module', '-e', script], {

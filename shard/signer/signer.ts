@@ -81,23 +81,14 @@ export class Signer {
   }
 
   /**
-   * Remembers that the enclave has the derived key `publicKey` (default: the newest version's), so that it is found
-   * after a restart; to be awaited before the enclave's first append. Calls of one event-loop turn share one sync.
-   * Idempotent. Rejects if the enclave has another key, or the write failed.
+   * Remembers that the enclave has this key, which `derive` or `recognise` made of `seed`, so that it is found after a
+   * restart; to be awaited before the enclave's first append. Calls of one event-loop turn share one sync. Idempotent.
+   * Rejects if the enclave has another key, or the write failed.
    */
-  async adopt(
-    enclave: Uint8Array,
-    seed: Uint8Array,
-    creator: Uint8Array | null,
-    publicKey?: Uint8Array,
-  ): Promise<void> {
-    const master = publicKey
-      ? this.#masters.find((version) => Buffer.compare(this.#derived(version, seed).public, publicKey) === 0)
-      : this.#newest;
-    if (!master) throw new Error('no master secret of this node derives that key');
+  async adopt(enclave: Uint8Array, seed: Uint8Array, creator: Uint8Array | null, key: SequencerKey): Promise<void> {
     const row: KeyRow = {
-      version: master.version,
-      publicKey: this.#derived(master, seed).public,
+      version: key.version,
+      publicKey: key.public,
       creator,
       source: { kind: 'derived', seed: Uint8Array.from(seed) },
     };
@@ -123,7 +114,7 @@ export class Signer {
     const row = await this.#store.get(enclave);
     if (!row) return null;
     const id = Uint8Array.from(enclave);
-    const key = this.#key(row.publicKey, () => this.#unwrap(id, row));
+    const key = this.#key(row.version, row.publicKey, () => this.#unwrap(id, row));
     return { key, provisioned: row.source.kind === 'imported', creator: row.creator };
   }
 
@@ -163,12 +154,12 @@ export class Signer {
     const once = derive();
     const publicKey = this.#backend.publicKey(once) as Uint8Array;
     once.fill(0);
-    return this.#key(publicKey, derive);
+    return this.#key(master.version, publicKey, derive);
   }
 
-  #key(publicKey: Uint8Array, unwrap: () => Uint8Array): SequencerKey {
+  #key(version: number, publicKey: Uint8Array, unwrap: () => Uint8Array): SequencerKey {
     const name = Buffer.from(publicKey).toString('latin1');
-    return new SequencerKey(publicKey, this.#backend, () => this.#cache.get(name, unwrap));
+    return new SequencerKey(version, publicKey, this.#backend, () => this.#cache.get(name, unwrap));
   }
 
   #unwrap(enclave: Uint8Array, row: KeyRow): Uint8Array {

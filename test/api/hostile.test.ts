@@ -99,6 +99,27 @@ describe('slow clients are cut off, and others are served meanwhile', () => {
     cutOff(text);
   });
 
+  it('a restored file that stands still, but not one that merely takes long', async () => {
+    const head = `POST /enclaves/${enclave.id}/recover HTTP/1.1\r\nhost: 127.0.0.1\r\nconnection: close\r\n`;
+    const pieces = Math.ceil((2.5 * REQUEST_MS) / 100);
+    const drip = Array.from({ length: pieces }, () => ' ');
+    const patient = await meanwhile(
+      rawConnection(node.url, `${head}content-length: ${pieces}\r\n\r\n`, {
+        deadlineMs: DEADLINE_MS,
+        drip,
+        everyMs: 100,
+      }),
+    );
+    assert.ok(patient.ms > 2 * REQUEST_MS);
+    cutOff(patient.text, 'enclave_exists');
+    assert.notEqual(patient.text, '', 'a file was cut off although it came in');
+    const still = await meanwhile(
+      rawConnection(node.url, `${head}content-length: 100000\r\n\r\nx`, { deadlineMs: DEADLINE_MS }),
+    );
+    assert.equal(still.text, '');
+    assert.ok(still.ms > 0.9 * REQUEST_MS);
+  });
+
   it('a connection that never says anything', async () => {
     const { text } = await meanwhile(rawConnection(node.url, '', { deadlineMs: DEADLINE_MS }));
     cutOff(text);

@@ -60,6 +60,7 @@ export function tryBroken(world: World, now: number): void {
     kernel.begin(now);
     return [kernel.stage(bytes, STAGE_VERIFIED), kernel.detail];
   })!;
+  pair.dispose();
   coverage.broken(breakage.name);
   coverage.error(code);
   const valid = breakage.name.endsWith('(valid)');

@@ -317,6 +317,7 @@ export class Life {
     this.#pair.adopt(this.#history.reopen('read-only', keyless));
     this.#stageWithoutKey();
     for (let i = random.int(4); i > 0; i--) this.#request();
+    this.#pair.dispose();
   }
 
   /** Ends the enclave, if somebody may, in the middle of a bundle. */

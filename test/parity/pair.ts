@@ -133,9 +133,16 @@ export class Pair {
       : made;
   }
 
+  /** The former kernels end, so that later ones run on what they leave. */
   adopt(kernels: readonly [Kernel, Kernel]): void {
-    this.sides[0].kernel = kernels[0];
-    this.sides[1].kernel = kernels[1];
+    for (const [i, side] of this.sides.entries()) {
+      side.kernel.dispose();
+      side.kernel = kernels[i] as Kernel;
+    }
+  }
+
+  dispose(): void {
+    for (const { kernel } of this.sides) kernel.dispose();
   }
 }
 

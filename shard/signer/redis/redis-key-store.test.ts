@@ -71,14 +71,14 @@ describe('keys shared by shards', { skip: missing }, () => {
     const shard = async (dir: string) => openSigner({ dir, backend, store: new Owning([await openStore(server)]) });
     const a = await shard(folder('a', 1));
     const b = await shard(folder('b', 1));
-    await a.adopt(bytes(100), bytes(1), bytes(7));
+    await a.adopt(bytes(100), bytes(1), bytes(7), a.derive(bytes(1)));
     const key = await b.importKey(bytes(101), bytes(0x33), bytes(7));
     assert.deepEqual((await b.lookup(bytes(100)))?.key.public, a.derive(bytes(1)).public);
     const found = await a.lookup(bytes(101));
     assert.deepEqual([found?.key.public, found?.provisioned, found?.creator], [key, true, bytes(7)]);
     assert.ok(key && found && backend.verifySchnorr(key, bytes(9), found.key.sign(bytes(9))));
     assert.deepEqual(await Promise.all([a.enclavesOf(bytes(7)), b.enclavesOf(bytes(7))]), [2, 2]);
-    await assert.rejects(b.adopt(bytes(100), bytes(2), bytes(7)), /another key/);
+    await assert.rejects(b.adopt(bytes(100), bytes(2), bytes(7), b.derive(bytes(2))), /another key/);
     await assert.rejects(shard(folder('c', 2)), /version 1 of the master secret is not the one/);
     await a.close();
     await b.close();
