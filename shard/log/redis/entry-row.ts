@@ -51,10 +51,10 @@ function seal(prefix: Uint8Array, row: Buffer, content: Uint8Array): Buffer {
 
 /** Throws LogDamaged unless row and contents check, LogFormat if a newer version wrote them. `content`: null if it was not read. */
 export function decodeEntry(prefix: Buffer, row: Buffer, content: Buffer | null): Entry {
-  if (row.length >= 2 && row.readUInt16LE(0) > FORMAT_VERSION)
-    throw new LogFormat('This enclave was written by a newer version of the node: start that version.');
   if (row.length < HEADER || crc32(row.subarray(8), crc32(prefix)) !== row.readUInt32LE(4))
     throw new LogDamaged(keyOf(prefix, 0), -1, 'batch');
+  if (row.readUInt16LE(0) > FORMAT_VERSION)
+    throw new LogFormat('This enclave was written by a newer version of the node: start that version.');
   const firstSeq = readInt(row, 8);
   if (content !== null && (content.length !== row.readUInt32LE(104) || crc32(content) !== row.readUInt32LE(108)))
     throw new LogDamaged(keyOf(prefix, 0), firstSeq, 'content of a batch');

@@ -100,10 +100,10 @@ export function replacedRow(
 
 /** Throws LogDamaged unless the row checks, LogFormat if a newer version wrote it. */
 export function decodeHeadRow(row: Buffer, prefix: Uint8Array): HeadRow {
-  if (row.length >= 2 && row.readUInt16LE(0) > FORMAT_VERSION)
-    throw new LogFormat('This enclave was written by a newer version of the node: start that version.');
   if (row.length !== HEAD_ROW || checksum(prefix, row.subarray(BODY_AT, BODY_AT + BODY_BYTES)) !== row.readUInt32LE(4))
     throw new LogDamaged(keyOf(prefix, 0), -1, 'head');
+  if (row.readUInt16LE(0) > FORMAT_VERSION)
+    throw new LogFormat('This enclave was written by a newer version of the node: start that version.');
   return {
     row,
     epoch: { counter: readInt(row, 8), nonce: new Uint8Array(row.subarray(16, 32)) },

@@ -285,11 +285,6 @@ export class RedisLog implements EnclaveLog {
     return 'unknown';
   }
 
-  /**
-   * Drops the batches of events before `upto` that it can drop whole: they are in the archive, and reads of them go there
-   * from now on. The caller sees to ARCHITECTURE §3's bound: verified archive, watermark, checkpoint, delivery cursors.
-   * Returns the first seq that is left. Rejects with LogUnavailable when fenced or unknown.
-   */
   async trim(key: LogKey, epoch: Epoch, upto: number): Promise<number> {
     for (let i = 0; i < TRIES; i++) {
       const row = await this.#reader.head(key);
