@@ -137,7 +137,7 @@ export class RedisLog implements EnclaveLog {
       append.timestamp,
       append.dueAt,
     );
-    const keys: Arg[] = [lane, segmentKey(lane, place.segment), DUE, deletesKey(lane), ERASURES];
+    const keys: Arg[] = [lane, segmentKey(lane, place.segment), DUE];
     const args: Arg[] = [
       condition,
       start,
@@ -153,7 +153,10 @@ export class RedisLog implements EnclaveLog {
       String(batch.closings),
     ];
     if (batch.closings > 0) args[11] = String(pushClosings(lane, prefix, batch, keys, args));
-    args.push(...append.deletes);
+    if (append.deletes.length > 0) {
+      keys.push(deletesKey(lane), ERASURES);
+      args.push(...append.deletes);
+    }
     this.#store.write(APPEND, keys, args, (reply) => this.#appended(append, reply));
   }
 

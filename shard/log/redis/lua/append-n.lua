@@ -3,9 +3,10 @@
 -- KEYS[1]  lane hash: field h is the head row (head-row.ts)
 -- KEYS[2]  hash of the segment that the batch goes into
 -- KEYS[3]  due: sorted set of members by due time
--- KEYS[4]  Deletes of this lane that are still to be carried out: set of event ids      (used only if there are some)
--- KEYS[5]  erasures: sorted set of members that have such Deletes, by time
--- KEYS[6..] hashes that the closings go into, besides KEYS[1]
+-- KEYS[4..] hashes that the closings go into, besides KEYS[1]
+-- and, if the batch deletes something, the last two:
+--          Deletes of this lane that are still to be carried out: set of event ids
+--          erasures: sorted set of members that have such Deletes, by time
 --
 -- ARGV[1]  epoch and head that the head row must hold (its bytes 8..111)
 -- ARGV[2]  bytes 0..7 of the new head row
@@ -43,11 +44,11 @@ for _ = 1, tonumber(ARGV[12]) do
   redis.call('HSET', KEYS[tonumber(ARGV[at])], ARGV[at + 1], ARGV[at + 2])
   at = at + 3
 end
-for i = at, #ARGV do
-  redis.call('SADD', KEYS[4], ARGV[i])
-end
 if at <= #ARGV then
-  redis.call('ZADD', KEYS[5], 'NX', ARGV[11], ARGV[5])
+  for i = at, #ARGV do
+    redis.call('SADD', KEYS[#KEYS - 1], ARGV[i])
+  end
+  redis.call('ZADD', KEYS[#KEYS], 'NX', ARGV[11], ARGV[5])
 end
 
 if string.sub(row, 121, 128) ~= string.sub(ARGV[3], 89, 96) then
