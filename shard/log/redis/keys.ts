@@ -21,6 +21,7 @@ import { KEY_PREFIX, NUMBER_KEY } from '../row-keys.ts';
 export const LOGS = 'enc:log:logs';
 export const DUE = 'enc:log:due';
 export const ERASURES = 'enc:log:erasures';
+export const MOVING = 'enc:log:moving';
 export const SERVER = 'enc:log:server';
 export const BEAT = 'enc:log:beat';
 

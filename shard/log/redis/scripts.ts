@@ -9,6 +9,10 @@ export const ERASE = lua('erase-3');
 export const ERASED = lua('erased-2');
 export const GUARD = lua('guard-1');
 export const INDEX = lua('index-2');
+export const MOVE_COPY = lua('move-copy-1');
+export const MOVE_IN = lua('move-in-6');
+export const MOVE_OUT = lua('move-out-5');
+export const MOVED = lua('moved-n');
 export const OPEN = lua('open-3');
 export const PICK = lua('pick-3');
 export const READ = lua('read-4');
@@ -23,6 +27,10 @@ export const SCRIPTS: readonly Script[] = [
   ERASED,
   GUARD,
   INDEX,
+  MOVE_COPY,
+  MOVE_IN,
+  MOVE_OUT,
+  MOVED,
   OPEN,
   PICK,
   READ,
