@@ -10,6 +10,7 @@ import {
   startReplicated,
   startSentinels,
 } from '../../../test/parts/redis.ts';
+import { valkey, missing as valkeyMissing } from '../../../test/parts/valkey.ts';
 import type { RedisSettings } from '../../redis/redis-settings.ts';
 import { openRedisLog } from './index.ts';
 
@@ -46,4 +47,17 @@ describe('a primary with two replicas under Sentinel', { skip: sentinelMissing }
       remove: async () => void (await set.primary.call('FLUSHALL')),
     };
   });
+});
+
+describe('Valkey with a replica, counted by WAITAOF', { skip: missing || valkeyMissing }, () => {
+  let set: Replicated;
+  before(async () => {
+    set = await startReplicated(1, { binary: valkey });
+  });
+  after(() => set.remove());
+
+  logConformance('Valkey', async () => ({
+    open: () => openRedisLog({ settings: { at: set.primary.address, durability: 'WAITAOF' }, checkpointKey }),
+    remove: async () => void (await set.primary.call('FLUSHALL')),
+  }));
 });
