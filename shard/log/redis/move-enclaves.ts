@@ -81,8 +81,8 @@ async function moveOne(key: LogKey, source: RedisStore, target: RedisStore): Pro
   if (!(await begun(key, row, target))) {
     for (const name of keys) await copy(name, source, target);
     for (const name of keys) await compare(key, name, source, target);
-    await begin(key, row, target);
   }
+  await begin(key, row, target);
   await source.counted(MOVED, [lane, MOVING, SERVER, ...keys.slice(1)], [prefix, String(Date.now())]);
 }
 

@@ -347,8 +347,10 @@ describe('what the log keeps in Redis', { skip: missing }, () => {
     const owned = await own(enclave);
     await inStep(server, 1);
     const [replica] = set.replicas as [RedisServer];
+    const other = await open();
     replica.freeze();
     try {
+      await assert.rejects(other.open(new SampleEnclave('frozen, other').key, owner), { name: 'LogUnavailable' });
       const results = [owned.append([{ content: '"a"' }]), owned.append([{ content: '"b"' }])];
       assert.deepEqual(await Promise.all(results), ['unknown', 'unknown']);
     } finally {

@@ -11,8 +11,17 @@
 -- ARGV[2] the head row that it left with
 -- ARGV[3] due time as a number
 --
--- Returns 1, or 0 if another row is there: then nothing has been written.
-if redis.call('HGET', KEYS[1], 'm') ~= ARGV[2] or redis.call('HEXISTS', KEYS[1], 'h') == 1 then
+-- Returns 1, also when it had begun before; 0 if another row is there: then nothing has been written.
+local begun = redis.call('HGET', KEYS[1], 'h')
+if begun then
+  if struct.unpack('<I8', begun, 9) <= struct.unpack('<I8', ARGV[2], 9) then
+    return 0
+  end
+  -- Written once more, so that the WAIT behind it counts it.
+  redis.call('HSET', KEYS[1], 'h', begun)
+  return 1
+end
+if redis.call('HGET', KEYS[1], 'm') ~= ARGV[2] then
   return 0
 end
 local row = ARGV[2]

@@ -9,7 +9,12 @@
 -- Returns the head row that was there, also when the move had begun before; false if there is no such log.
 local row = redis.call('HGET', KEYS[1], 'h')
 if not row then
-  return redis.call('HGET', KEYS[1], 'm')
+  row = redis.call('HGET', KEYS[1], 'm')
+  if row then
+    -- Written once more, so that the WAIT behind it counts it.
+    redis.call('HSET', KEYS[1], 'm', row)
+  end
+  return row
 end
 redis.call('HSET', KEYS[1], 'm', row)
 redis.call('HDEL', KEYS[1], 'h')
