@@ -12,6 +12,7 @@ import { type Machine, machine } from './machine.ts';
 import type { BenchOptions } from './options.ts';
 import { publish, writeJson } from './publish.ts';
 import { benchQuery } from './query.ts';
+import { benchRedisLog } from './redis-log.ts';
 import { type BenchResult, missed, rounded, table } from './result.ts';
 import { benchRoot } from './root.ts';
 
@@ -26,6 +27,7 @@ const BENCHES: Readonly<Record<string, Bench>> = {
   idle: benchIdle,
   root: benchRoot,
   guard: benchGuard,
+  'redis-log': benchRedisLog,
 };
 
 interface Flags {

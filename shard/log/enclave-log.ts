@@ -164,6 +164,13 @@ export interface EnclaveLog {
     timestamp: number,
     dueAt: number,
   ): Promise<AppendResult>;
+  /**
+   * Drops the batches of events before `upto` that it can drop whole: they are in the archive, and reads of them go there
+   * from now on. The caller sees to ARCHITECTURE §3's bound: verified archive, watermark, checkpoint, delivery cursors. A
+   * log that has room enough may keep them. Returns the first seq that is left. Rejects with LogUnavailable when fenced or
+   * unknown.
+   */
+  trim(key: LogKey, epoch: Epoch, upto: number): Promise<number>;
   /** Event record and content (empty if erased) at `seq`, null behind the head. Views may share a cached batch: don't write. */
   record(key: LogKey, seq: number): Promise<StoredEvent | null>;
   /** The same if it can be had without waiting, else null. */

@@ -38,8 +38,11 @@ export class IndexBuilder {
   *extend(key: LogKey, columns: IndexColumns, until: number): Generator<SearchStep, IndexColumns> {
     let slice = performance.now() + SLICE_MS;
     while (columns.next < until && columns.count < SEGMENT) {
-      const stored = this.#storage.skeleton(key, columns.next);
+      const seq = columns.next;
+      const stored = this.#storage.skeleton(key, seq, true);
       const record = stored instanceof Promise ? yield* settled(stored) : stored;
+      // While one waited, an append or another search may have added it.
+      if (columns.next !== seq) continue;
       if (record === null) break;
       columns.add(record);
       if ((columns.count & 15) === 0 && performance.now() > slice) {

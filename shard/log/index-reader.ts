@@ -158,7 +158,7 @@ export class IndexReader {
     const storage = this.#storage;
     function* first(seqs: readonly number[]): Generator<SearchStep, number> {
       for (const seq of seqs) {
-        const record = yield* settled(storage.skeleton(key, seq));
+        const record = yield* settled(storage.skeleton(key, seq, false));
         if (record?.compare(value, 0, 32, at, at + 32) === 0) return seq;
       }
       return -1;

@@ -16,8 +16,8 @@ export interface Row {
 export interface IndexStorage {
   /** Head seq and generation (counts replaceTail) of what is there; null if there is no such log. */
   state(key: LogKey): Maybe<{ readonly seq: number; readonly generation: number } | null>;
-  /** The event record alone, null behind the head. */
-  skeleton(key: LogKey, seq: number): Maybe<Buffer | null>;
+  /** The event record alone, null behind the head. `stretch`: those behind it will be asked for next. */
+  skeleton(key: LogKey, seq: number, stretch: boolean): Maybe<Buffer | null>;
   /** The row of this key (index-rows.ts), if it checks and is of this generation. Valid until the next call. */
   row(rowKey: Buffer, generation: number): Maybe<IndexRow | null>;
   /** Told which rows will be asked for next; null where that is of no use. */

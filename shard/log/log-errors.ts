@@ -45,3 +45,12 @@ export class CheckpointGap extends Error {
     super('The recents do not follow on the previous checkpoint: pass all of them, from seq 0.');
   }
 }
+
+/** The enclave has been moved to another log server. */
+export class LogMoved extends Error {
+  override readonly name = 'LogMoved';
+
+  constructor() {
+    super('This enclave has been moved to another log server: start the node with the new list of servers.');
+  }
+}

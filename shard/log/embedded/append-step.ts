@@ -1,9 +1,9 @@
 import { RECORD_CLOSING, RECORD_EVENT } from '../../../kernel/kernel.ts';
 import { readInt, writeInt } from '../bytes.ts';
+import { encodeClosing } from '../closing-row.ts';
 import { HEAD_BYTES } from '../head-bytes.ts';
 import { eachRecord } from '../records.ts';
 import { KEY_PREFIX, numberKey } from '../row-keys.ts';
-import { encodeClosing } from './closing-row.ts';
 import { entryKey } from './entry-keys.ts';
 import { entrySize, PART_EARLIER, PART_LATER, sealEntryRow, writeEntry } from './entry-row.ts';
 import { eraseJournalKey } from './erase-journal.ts';

@@ -1,5 +1,6 @@
 import { type Head, RECORD_CLOSING, RECORD_EVENT } from '../../../kernel/kernel.ts';
 import { readInt, readKeyInt } from '../bytes.ts';
+import { decodeClosing, nodeOfClosing } from '../closing-row.ts';
 import type { Batch, LogKey } from '../enclave-log.ts';
 import { offsetOfHead } from '../fold-head.ts';
 import { sameHead } from '../head-bytes.ts';
@@ -7,7 +8,6 @@ import { LogDamaged } from '../log-errors.ts';
 import { eachRecord } from '../records.ts';
 import { keyOf, numberKey, prefixOf } from '../row-keys.ts';
 import { decodeArchived } from './archive-row.ts';
-import { decodeClosing } from './closing-row.ts';
 import type { ContentReader } from './content-reader.ts';
 import { decodeEntry, type Entry, entryBefore } from './entry-row.ts';
 import { entriesForwards, findEntryRow, linkedBackwards } from './find-entry.ts';
@@ -127,10 +127,7 @@ export class LogReader {
   /** Node (level, index) is completed by leaf ((index+1) << level) − 1, whose closing holds it (kernel.ts). */
   node(key: LogKey, level: number, index: number): Buffer | null {
     const closing = this.closing(key, (index + 1) * 2 ** level - 1);
-    if (closing === null) return null;
-    if (level === 0) return closing.subarray(104, 136);
-    if (closing.readUInt32LE(264) < level) throw new LogDamaged(key, -1, 'bundle closing');
-    return closing.subarray(272 + 32 * (level - 1), 272 + 32 * level);
+    return closing === null ? null : nodeOfClosing(key, closing, level);
   }
 
   due(until: number, limit: number): { key: LogKey; dueAt: number }[] {

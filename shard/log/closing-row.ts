@@ -1,9 +1,10 @@
 import { crc32 } from 'node:zlib';
-import { FORMAT_VERSION } from '../../../kernel/kernel.ts';
-import { LogDamaged, LogFormat } from '../log-errors.ts';
-import { keyOf } from '../row-keys.ts';
+import { FORMAT_VERSION } from '../../kernel/kernel.ts';
+import type { LogKey } from './enclave-log.ts';
+import { LogDamaged, LogFormat } from './log-errors.ts';
+import { keyOf } from './row-keys.ts';
 
-/** Database `closings`, by CT leaf index: u16 format, u16 zero, u32 crc32 of key and record, the closing record. */
+/** Closings, by CT leaf index: u16 format, u16 zero, u32 crc32 of key and record, the closing record. */
 export function encodeClosing(record: Uint8Array, key: Uint8Array): Buffer {
   const row = Buffer.allocUnsafe(8 + record.length);
   row.writeUInt32LE(FORMAT_VERSION, 0);
@@ -19,4 +20,11 @@ export function decodeClosing(row: Buffer, key: Buffer): Buffer {
   if (row.readUInt16LE(0) > FORMAT_VERSION)
     throw new LogFormat('This enclave was written by a newer version of the node: start that version.');
   return row.subarray(8);
+}
+
+/** The CT node of this level (1 and up) that the closing's leaf completes; 0 is the leaf itself. Throws LogDamaged. */
+export function nodeOfClosing(key: LogKey, closing: Buffer, level: number): Buffer {
+  if (level === 0) return closing.subarray(104, 136);
+  if (closing.readUInt32LE(264) < level) throw new LogDamaged(key, -1, 'bundle closing');
+  return closing.subarray(272 + 32 * (level - 1), 272 + 32 * level);
 }
