@@ -101,6 +101,14 @@ export class SplitLog implements EnclaveLog {
     return this.#of(key).checkpoint(key, epoch, checkpoint);
   }
 
+  archived(key: LogKey): Promise<number> {
+    return this.#of(key).archived(key);
+  }
+
+  moveArchived(key: LogKey, from: number, to: number): Promise<AppendResult> {
+    return this.#of(key).moveArchived(key, from, to);
+  }
+
   async erased(): Promise<void> {
     await Promise.all(this.#logs.map((log) => log.erased()));
   }

@@ -147,6 +147,29 @@ export function cutEntry(key: LogKey, prefix: Uint8Array, entry: Entry, end: num
   return { batch, row: encodeEntry(prefix, batch, entryBefore(entry)) };
 }
 
+/** The batch without the events from `end` on, and what is behind them. */
+export function batchUpTo(key: LogKey, batch: Batch, end: number): Batch {
+  if (batch.firstSeq + batch.events <= end) return batch;
+  const skeleton = asBuffer(batch.skeleton);
+  const { at, content } = eventPlaces(key, { skeleton, events: batch.events });
+  const events = Math.max(0, end - batch.firstSeq);
+  let closings = 0;
+  eachRecord(
+    skeleton,
+    (place, _length, kind) => {
+      if (kind !== RECORD_EVENT && place < (at[events] as number)) closings++;
+    },
+    key,
+  );
+  return {
+    firstSeq: batch.firstSeq,
+    events,
+    closings,
+    skeleton: batch.skeleton.subarray(0, at[events]),
+    content: batch.content.subarray(0, content[events]),
+  };
+}
+
 /** Bytes of records and contents as Usage counts them. */
 export function entryBytes(batch: Batch): number {
   return HEADER + batch.skeleton.length + batch.content.length;

@@ -1,6 +1,6 @@
 import type { RedisSettings } from '../../redis/redis-settings.ts';
 import { openRedis, type StoreState } from '../../redis/redis-store.ts';
-import type { ArchiveReader } from '../archive-reader.ts';
+import type { ArchiveReader } from '../archive/archive-reader.ts';
 import { AofRewriter } from './aof-rewriter.ts';
 import { BEAT } from './keys.ts';
 import { RedisLog } from './redis-log.ts';

@@ -8,7 +8,7 @@ import { KEY_PREFIX, NUMBER_KEY } from '../row-keys.ts';
 /**
  * Keys in Redis. All those of an enclave share the hash tag {enclave in base64url} (as in the guard's
  * Redis), so a cluster keeps them on one node:
- *   {enclave}:lane        lane hash: h head row, m moved away, k<be32 index> the first closings
+ *   {enclave}:lane        lane hash: h head row, m moved away, a archive cursor, k<be32 index> the first closings
  *   {enclave}:lane:e<n>   batches that begin in segment n (4,096 events): s<be16 place> without contents, c<be16 place>
  *                         contents, z<be16 place, be16 n> closings without events
  *   {enclave}:lane:k<n>   further closings, 1,024 each: k<be32 index>

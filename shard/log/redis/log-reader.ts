@@ -3,7 +3,7 @@ import type { Reply } from '../../redis/link.ts';
 import { RedisUnknown } from '../../redis/redis-errors.ts';
 import type { RedisStore } from '../../redis/redis-store.ts';
 import { type Arg, callScript, type Script } from '../../redis/script.ts';
-import type { ArchiveReader } from '../archive-reader.ts';
+import type { ArchiveReader } from '../archive/archive-reader.ts';
 import { asBuffer, readInt } from '../bytes.ts';
 import { decodeClosing, nodeOfClosing } from '../closing-row.ts';
 import type { Batch, LogKey, StoredEvent } from '../enclave-log.ts';
@@ -14,7 +14,7 @@ import { LogDamaged, LogUnavailable } from '../log-errors.ts';
 import { eachRecord } from '../records.ts';
 import { numberKey, prefixOf } from '../row-keys.ts';
 import { EntryCache } from './entry-cache.ts';
-import { asBatch, decodeEntry, type Entry, entryBefore } from './entry-row.ts';
+import { asBatch, batchUpTo, decodeEntry, type Entry, entryBefore } from './entry-row.ts';
 import { decodeHeadRow, type HeadRow } from './head-row.ts';
 import { closingField, closingKey, laneKey, segmentKey } from './keys.ts';
 import { PICK, READ } from './scripts.ts';
@@ -67,7 +67,7 @@ export class LogReader {
     for (let at = from; ; at = next) {
       const { row, entries } = await this.#read(key, at, maxBytes - bytes, true);
       if (row === null || at > row.head.seq) return batches;
-      if (at < row.trimmed) return this.#archived(key, from, maxBytes);
+      if (at < row.trimmed) return this.#archived(key, row, from, maxBytes);
       for (const entry of entries) {
         if (next < 0) next = entry.firstSeq;
         if (entry.firstSeq !== next) throw new LogDamaged(key, next, 'order of the batches');
@@ -193,37 +193,34 @@ export class LogReader {
     return null;
   }
 
-  async #archived(key: LogKey, from: number, maxBytes: number): Promise<Batch[]> {
-    if (this.#archive === null) throw new LogDamaged(key, from, 'batch');
-    return this.#archive.read(key, from, maxBytes);
+  /** What has been trimmed, up to where the log itself goes on. */
+  async #archived(key: LogKey, row: HeadRow, from: number, maxBytes: number): Promise<Batch[]> {
+    const batches: Batch[] = [];
+    let bytes = 0;
+    for (let next = from; next < row.trimmed && bytes < maxBytes; ) {
+      const closing = await this.#closingBySearch(key, next, row.head.bundles);
+      if (this.#archive === null || closing === null) throw new LogDamaged(key, next, 'batch');
+      for await (const batch of this.#archive.batches(key, closing, next)) {
+        const kept = batchUpTo(key, batch, row.trimmed);
+        if (kept.events === 0 && kept.closings === 0) break;
+        batches.push(kept);
+        bytes += kept.skeleton.length + kept.content.length;
+        if (bytes >= maxBytes) break;
+      }
+      const last = batches.at(-1);
+      if (last === undefined || last.firstSeq + last.events <= next) throw new LogDamaged(key, next, 'archived bundle');
+      next = last.firstSeq + last.events;
+    }
+    return batches;
   }
 
   /** An event that is not in Redis any more; null if it is behind the head. */
   async #trimmedRecord(key: LogKey, seq: number): Promise<StoredEvent | null> {
     const row = await this.head(key);
     if (row === null || seq > row.head.seq || seq < 0) return null;
-    if (seq >= row.trimmed) throw new LogDamaged(key, seq, 'batch');
-    for (const batch of await this.#archived(key, seq, 1)) {
-      let found: StoredEvent | null = null;
-      let position = 0;
-      const skeleton = asBuffer(batch.skeleton);
-      eachRecord(
-        skeleton,
-        (at, length, kind) => {
-          if (kind !== RECORD_EVENT) return;
-          const own = skeleton.readUInt32LE(at + 44);
-          if (readInt(skeleton, at + 8) === seq)
-            found = {
-              record: skeleton.subarray(at, at + length),
-              content: asBuffer(batch.content).subarray(position, position + own),
-            };
-          position += own;
-        },
-        key,
-      );
-      if (found !== null) return found;
-    }
-    throw new LogDamaged(key, seq, 'batch in the archive');
+    const closing = seq < row.trimmed ? await this.#closingBySearch(key, seq, row.head.bundles) : null;
+    if (closing === null || this.#archive === null) throw new LogDamaged(key, seq, 'batch');
+    return this.#archive.record(key, closing, seq);
   }
 
   async #read(key: LogKey, seq: number, maxBytes: number, contents: boolean): Promise<Read> {

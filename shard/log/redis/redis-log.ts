@@ -3,7 +3,7 @@ import type { Reply } from '../../redis/link.ts';
 import { RedisUnknown } from '../../redis/redis-errors.ts';
 import type { RedisStore } from '../../redis/redis-store.ts';
 import type { Arg, Script } from '../../redis/script.ts';
-import type { ArchiveReader } from '../archive-reader.ts';
+import type { ArchiveReader } from '../archive/archive-reader.ts';
 import { asBuffer, readInt } from '../bytes.ts';
 import { type CheckpointRows, CheckpointStore } from '../checkpoint-store.ts';
 import { encodeClosing } from '../closing-row.ts';
@@ -48,7 +48,7 @@ import {
 } from './keys.ts';
 import { LogReader } from './log-reader.ts';
 import { readAhead } from './read-ahead.ts';
-import { APPEND, CHECKPOINT, GUARD, OPEN, REPLACE, TRIM } from './scripts.ts';
+import { APPEND, ARCHIVED, CHECKPOINT, GUARD, OPEN, REPLACE, TRIM } from './scripts.ts';
 import { entryPlace, planReplacement } from './tail-replacement.ts';
 import { planTrim } from './trim.ts';
 
@@ -252,6 +252,16 @@ export class RedisLog implements EnclaveLog {
     if (written !== 1) throw new LogUnavailable('fenced');
   }
 
+  async archived(key: LogKey): Promise<number> {
+    return Number(String((await this.#reader.fetch('HGET', laneKey(key), 'a')) ?? 0));
+  }
+
+  async moveArchived(key: LogKey, from: number, to: number): Promise<AppendResult> {
+    const args = [String(from), String(to)];
+    const moved = await this.#store.counted(ARCHIVED, [laneKey(key)], args).catch(asUnknown);
+    return moved === 'unknown' ? moved : moved === 1 ? 'ok' : 'fenced';
+  }
+
   erased(): Promise<void> {
     return this.#eraser.finished();
   }
@@ -289,10 +299,12 @@ export class RedisLog implements EnclaveLog {
   }
 
   async trim(key: LogKey, epoch: Epoch, upto: number): Promise<number> {
+    const last = await this.#reader.closing(key, (await this.archived(key)) - 1);
+    const archived = last === null ? 0 : readInt(last, 16) + last.readUInt32LE(24);
     for (let i = 0; i < TRIES; i++) {
       const row = await this.#reader.head(key);
       if (row === null || !epochBytes(row.epoch).equals(epochBytes(epoch))) throw new LogUnavailable('fenced');
-      const plan = await planTrim(key, epoch, this.#reader, row, upto);
+      const plan = await planTrim(key, epoch, this.#reader, row, Math.min(upto, archived));
       if (plan === null) return row.trimmed;
       if ((await this.#counted(TRIM, plan.keys, plan.args)) === 1) return plan.trimmed;
     }

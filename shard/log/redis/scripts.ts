@@ -4,6 +4,7 @@ const lua = (name: string): Script => loadScript(new URL(`./lua/${name}.lua`, im
 
 /** Every script of the log; each is described at its head. */
 export const APPEND = lua('append-n');
+export const ARCHIVED = lua('archived-1');
 export const CHECKPOINT = lua('checkpoint-2');
 export const ERASE = lua('erase-3');
 export const ERASED = lua('erased-2');
@@ -22,6 +23,7 @@ export const TRIM = lua('trim-n');
 
 export const SCRIPTS: readonly Script[] = [
   APPEND,
+  ARCHIVED,
   CHECKPOINT,
   ERASE,
   ERASED,

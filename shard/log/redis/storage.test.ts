@@ -8,8 +8,8 @@ import { holds } from '../../../test/conformance/log-conformance.ts';
 import { SampleEnclave } from '../../../test/conformance/sample-records.ts';
 import { inStep, missing, type RedisServer, type Replicated, startReplicated } from '../../../test/parts/redis.ts';
 import { waitFor } from '../../../test/parts/wait-for.ts';
-import type { ArchiveReader } from '../archive-reader.ts';
-import type { Batch, EnclaveLog, Epoch } from '../enclave-log.ts';
+import type { ArchiveReader } from '../archive/archive-reader.ts';
+import type { EnclaveLog, Epoch, StoredEvent } from '../enclave-log.ts';
 import { openRedisLog } from './index.ts';
 import { DUE, ERASURES, LOGS, laneKey } from './keys.ts';
 import type { RedisLog } from './redis-log.ts';
@@ -236,18 +236,21 @@ describe('what the log keeps in Redis', { skip: missing }, () => {
   test('what has been trimmed is read from the archive; lookups, proofs and appends go on', async () => {
     const enclave = new SampleEnclave('trim');
     const whole = await own(new SampleEnclave('trim'), await open());
-    const archived: Batch[] = [];
+    const events: StoredEvent[] = [];
+    // One batch a bundle, whatever batches the log had, as an archive hands them out.
     const archive: ArchiveReader = {
-      read: async (_key, from, maxBytes) => {
-        const batches: Batch[] = [];
-        let bytes = 0;
-        for (const batch of archived) {
-          if (batch.firstSeq + batch.events <= from || bytes >= maxBytes) continue;
-          batches.push(batch);
-          bytes += batch.skeleton.length + batch.content.length;
-        }
-        return batches;
+      async *batches(_key, closing) {
+        const first = Buffer.from(closing).readUInt32LE(16);
+        const bundle = events.slice(first, first + Buffer.from(closing).readUInt32LE(24));
+        yield {
+          firstSeq: first,
+          events: bundle.length,
+          closings: 1,
+          skeleton: new Uint8Array(Buffer.concat([...bundle.map(({ record }) => record), closing])),
+          content: new Uint8Array(Buffer.concat(bundle.map(({ content }) => content))),
+        };
       },
+      record: async (_key, _closing, seq) => events[seq] as StoredEvent,
     };
     await whole.log.close();
     const log = await open({ archive });
@@ -260,30 +263,39 @@ describe('what the log keeps in Redis', { skip: missing }, () => {
       assert.equal(await owned.append(events, true), 'ok');
       if (i % 9 === 0) assert.equal(await owned.append([{ content: '"one"' }]), 'ok');
       if (i % 9 === 0) assert.equal(await owned.append([], true), 'ok');
+      if (i % 4 === 0) assert.equal(await owned.append([{ content: '"opens the next bundle"' }]), 'ok');
     }
     const { key } = enclave;
+    const starts: number[] = [];
     for (let next = 0; next <= enclave.head.seq; ) {
-      const page = await log.read(key, next, 1 << 20);
-      archived.push(...page);
-      next = archived.reduce((sum, batch) => sum + batch.events, 0);
+      for (const batch of await log.read(key, next, 1 << 20)) {
+        if (batch.events > 0) starts.push(batch.firstSeq);
+        next += batch.events;
+      }
     }
+    for (let seq = 0; seq <= enclave.head.seq; seq++) {
+      const { record, content } = (await log.record(key, seq)) as StoredEvent;
+      events.push({ record: record.slice(), content: content.slice() });
+    }
+    assert.equal(await log.trim(key, owned.epoch, 5000), 0);
+    assert.equal(await log.moveArchived(key, 0, enclave.head.bundles), 'ok');
     const before = Number(await server.call('MEMORY', 'USAGE', `${laneKey(key)}:e0`, 'SAMPLES', 0));
-    for (const [upto, left] of [
-      [150, 0],
-      [250, 201],
-      [4300, 4203],
-      [4203, 4203],
-      [8995, 8805],
-    ] as const)
+    // In the middle of batches, and between the two batches of one bundle.
+    const opener = enclave.contents.indexOf('"opens the next bundle"', 1000);
+    for (const upto of [150, 250, opener + 1, 4300, 8995]) {
+      const left = Math.max(...starts.filter((start) => start <= upto));
       assert.equal(await log.trim(key, owned.epoch, upto), left);
+      assert.equal(await log.trim(key, owned.epoch, 100), left);
+      await holds(await open({ archive }), enclave, 100_000);
+    }
     assert.ok(before > 1_000_000);
     assert.equal(await server.call('EXISTS', `${laneKey(key)}:e0`, `${laneKey(key)}:e1`), 0);
-    assert.equal(await log.trim(key, owned.epoch, enclave.head.seq + 1), enclave.head.seq + 1);
-    assert.equal(await server.call('EXISTS', `${laneKey(key)}:e2`), 0);
+    // The open bundle stays, whatever is asked for.
+    assert.equal(await log.trim(key, owned.epoch, enclave.head.seq + 1), enclave.head.seq);
     assert.equal(await owned.append([{ content: '"behind"' }], true), 'ok');
     const reader = await open({ archive });
     await holds(reader, enclave, 100_000);
-    for (const seq of [0, 200, 4095, 4096, 8804, 8805, enclave.head.seq]) {
+    for (const seq of [0, 200, 4095, 4096, opener, opener + 1, enclave.head.seq]) {
       assert.equal(await reader.findId(key, enclave.ids[seq] as Uint8Array), seq);
       const stored = await reader.record(key, seq);
       assert.equal(Buffer.from(stored?.content ?? []).toString(), enclave.contents[seq]);

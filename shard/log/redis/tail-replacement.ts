@@ -67,7 +67,7 @@ export async function planReplacement(
     bytes: (all ? 0 : row.bytes) + put.bytes,
     trimmed: all ? 0 : row.trimmed,
   });
-  return changes.command(row.row, next, tail.dueAt);
+  return changes.command(row.row, next, tail);
 }
 
 /** The changes in the shape that the script takes. */
@@ -95,10 +95,10 @@ class Changes {
     this.#args.push(what, place, a, b);
   }
 
-  command(before: Buffer, next: Buffer, dueAt: number): Replacement {
+  command(before: Buffer, next: Buffer, { dueAt, keep }: NewTail): Replacement {
     return {
       keys: this.#keys,
-      args: [before, next, String(dueAt), this.#prefix, String(Date.now()), ...this.#args],
+      args: [before, next, String(dueAt), this.#prefix, String(Date.now()), String(keep.bundles), ...this.#args],
     };
   }
 }

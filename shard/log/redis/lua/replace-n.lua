@@ -10,14 +10,15 @@
 -- ARGV[3] due time as a number
 -- ARGV[4] member: prefix of the log (enclave32 lane4)
 -- ARGV[5] the time now, ms
--- ARGV[6..] changes, four each: what, number of its key in KEYS, a, b
+-- ARGV[6] closed bundles that are kept: what is archived behind them is held against what comes in its place
+-- ARGV[7..] changes, four each: what, number of its key in KEYS, a, b
 --          HSET field value | HDEL field '' | UNLINK '' '' | SADD member '' | ZADD score member
 --
 -- Returns 1, or 0 if the head row is another one by now: then nothing has been written.
 if redis.call('HGET', KEYS[1], 'h') ~= ARGV[1] then
   return 0
 end
-for i = 6, #ARGV, 4 do
+for i = 7, #ARGV, 4 do
   local what, key, a, b = ARGV[i], KEYS[tonumber(ARGV[i + 1])], ARGV[i + 2], ARGV[i + 3]
   if what == 'HSET' or what == 'ZADD' then
     redis.call(what, key, a, b)
@@ -26,6 +27,9 @@ for i = 6, #ARGV, 4 do
   else
     redis.call(what, key, a)
   end
+end
+if tonumber(redis.call('HGET', KEYS[1], 'a') or '0') > tonumber(ARGV[6]) then
+  redis.call('HSET', KEYS[1], 'a', ARGV[6])
 end
 if ARGV[3] == '0' then
   redis.call('ZREM', KEYS[2], ARGV[4])
