@@ -3,10 +3,14 @@ const TEST = '(\\.test(-util)?\\.ts$)';
 
 /** Files of `room` may import only these rooms of the project, besides packages and Node. */
 const only = (room, rooms) => ({
-  name: `${room}-imports-only-${rooms.join('-').replaceAll('/', '-')}`,
+  name: `${room}-imports-only-${rooms.join('-').replaceAll(/[^a-z-]+/g, '-')}`,
   severity: 'error',
   from: { path: `^${room}/`, pathNot: TEST },
-  to: { path: '^[^/]+/', pathNot: [`^(${[room, ...rooms].join('|')})/`, '^node_modules/'], dependencyTypes: ['local'] },
+  to: {
+    path: '^[^/]+/',
+    pathNot: [`^(${[room, ...rooms].join('|')})(/|$)`, '^node_modules/'],
+    dependencyTypes: ['local'],
+  },
 });
 
 module.exports = {
@@ -15,7 +19,23 @@ module.exports = {
     { name: 'resolvable', severity: 'error', from: {}, to: { couldNotResolve: true } },
     only('protocol', []),
     only('kernel', ['protocol']),
-    only('shard', ['kernel', 'protocol']),
+    // What routers and shards share: the link between them, the topology.
+    only('cluster', ['protocol']),
+    only('shard', ['cluster', 'kernel', 'protocol']),
+    // A router has the same HTTP door as a single node, and settings of the same kind; nothing of what is behind the door.
+    only('router', [
+      'cluster',
+      'kernel',
+      'protocol',
+      'shard/(api|config)',
+      'shard/(listening|enclave/answers|admission/token-bucket|signer/admin-token)\\.ts',
+    ]),
+    {
+      name: 'router-knows-the-door-only',
+      severity: 'error',
+      from: { path: '^router/', pathNot: TEST },
+      to: { path: '^shard/api/(post|context|local-api|local-admin)\\.ts' },
+    },
     only('client', ['protocol']),
     // The back ends of shard/crypto stand alone: the CLI verifies whole enclaves with the fastest one.
     only('cli', ['client', 'protocol', 'shard/crypto']),
@@ -41,7 +61,7 @@ module.exports = {
     {
       name: 'product-imports-no-dev-dependency',
       severity: 'error',
-      from: { path: '^(protocol|shard|client|cli|kernel/(wasm|reference))', pathNot: TEST },
+      from: { path: '^(protocol|cluster|shard|router|client|cli|kernel/(wasm|reference))', pathNot: TEST },
       to: { dependencyTypes: ['npm-dev'], pathNot: '^node_modules/@types/' },
     },
     {

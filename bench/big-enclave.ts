@@ -84,6 +84,8 @@ export async function fillEnclave(data: string, events: number, checkpoints = tr
       metrics: null,
       now: () => now,
       onReleased: () => {},
+      confirm: null,
+      cluster: null,
       warn: (fields, message) => console.error(message, fields),
       receipt: () => Promise.reject(new Error('no commit is repeated here')),
     },

@@ -3,6 +3,7 @@
  * which musts of ARCHITECTURE §6 it meets. Measure on a machine that does nothing else.
  */
 import { Argument, Command, CommanderError, InvalidArgumentError } from 'commander';
+import { benchCluster } from './cluster.ts';
 import { benchCommits } from './commit.ts';
 import { benchGuard } from './guard.ts';
 import { benchHydrate } from './hydrate.ts';
@@ -27,6 +28,7 @@ const BENCHES: Readonly<Record<string, Bench>> = {
   idle: benchIdle,
   root: benchRoot,
   guard: benchGuard,
+  cluster: benchCluster,
   'redis-log': benchRedisLog,
 };
 

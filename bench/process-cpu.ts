@@ -10,6 +10,12 @@ export function processCpu(pid: number): number {
   return (Number(fields[11]) + Number(fields[12])) / TICKS;
 }
 
+/** The same with all processes that it has started and that still run. */
+export function treeCpu(pid: number): number {
+  const children = readFileSync(`/proc/${pid}/task/${pid}/children`, 'utf8').split(' ').filter(Boolean);
+  return children.reduce((sum, child) => sum + treeCpu(Number(child)), processCpu(pid));
+}
+
 /** Resident memory of its own (heap, WASM, buffers; not the pages of files that it has mapped), bytes. */
 export function privateMemory(pid: number): number {
   const line = /RssAnon:\s+(\d+) kB/.exec(readFileSync(`/proc/${pid}/status`, 'utf8'));

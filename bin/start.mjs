@@ -5,6 +5,7 @@ import { launch } from './launch.mjs';
 
 const ENTRIES = {
   start: 'shard/main.ts',
+  cluster: 'cluster/local/main.ts',
   test: 'test/run.ts',
   smoke: 'test/smoke/main.ts',
   check: 'scripts/check.ts',

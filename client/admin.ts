@@ -1,5 +1,5 @@
 import { toHex, unhex } from '../protocol/hex.ts';
-import { claim, is, isId, shaped, told } from './check.ts';
+import { claim, is, isId, isListOf, isSeq, isText, shaped, told } from './check.ts';
 import type { Enclave } from './enclave.ts';
 import type { TreeHead } from './heads.ts';
 import type { Secp } from './secp.ts';
@@ -7,6 +7,23 @@ import type { Transport } from './transport.ts';
 
 /** A snapshot as a stream, or in one piece. */
 export type SnapshotBody = ReadableStream<Uint8Array> | Uint8Array;
+
+/** A cluster as its operator sees it. */
+export interface Topology {
+  readonly version: number;
+  readonly shards: number;
+  readonly members: readonly TopologyMember[];
+}
+
+export interface TopologyMember {
+  readonly shard: number;
+  readonly alive: boolean;
+  /** of those that are alive: their link, the version that they follow, enclaves open, and those of them that will move */
+  readonly url?: string;
+  readonly topology?: number;
+  readonly active?: number;
+  readonly guests?: number;
+}
 
 /**
  * Calls for operators (PROTOCOL §9, "admin"). Without a token they work only on a node in development, from the same
@@ -85,6 +102,19 @@ export class Admin {
     });
   }
 
+  /** The shape of the cluster behind a router. */
+  async topology(): Promise<Topology> {
+    const answer = await this.transport.json({ method: 'GET', path: '/cluster/topology', token: this.token });
+    return told('topology', answer, () => topologyOf(answer));
+  }
+
+  /** Changes it. `version`: only if this one is in force (else `state_mismatch`). Returns the new one. */
+  async setTopology(shards: number, version?: number): Promise<Topology> {
+    const body = JSON.stringify({ shards, ...(version === undefined ? {} : { version }) });
+    const answer = await this.transport.json({ method: 'POST', path: '/cluster/topology', body, token: this.token });
+    return told('topology', answer, () => topologyOf(answer));
+  }
+
   private upload(
     path: string,
     body: SnapshotBody,
@@ -103,4 +133,24 @@ export class Admin {
       signal: options.signal,
     });
   }
+}
+
+function topologyOf(answer: unknown): Topology {
+  const seen = shaped<Topology>(answer, 'the answer', {
+    type: is('Topology'),
+    version: isSeq,
+    shards: isSeq,
+    members: isListOf((member) => typeof member === 'object' && member !== null),
+  });
+  for (const member of seen.members) {
+    shaped(member, 'a member', {
+      shard: isSeq,
+      alive: is(true, false),
+      'url?': isText,
+      'topology?': isSeq,
+      'active?': isSeq,
+      'guests?': isSeq,
+    });
+  }
+  return seen;
 }

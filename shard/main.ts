@@ -24,7 +24,9 @@ async function main(): Promise<void> {
   });
   stopOnSignal(shard, logger);
   if (shard.operatorUrl) process.stdout.write(`operator port on ${shard.operatorUrl}\n`);
-  process.stdout.write(`listening on ${shard.url}\n`);
+  process.stdout.write(
+    config.cluster ? `shard ${config.cluster.shard} on ${shard.url}\n` : `listening on ${shard.url}\n`,
+  );
 }
 
 function stopOnSignal(shard: RunningShard, logger: pino.Logger): void {

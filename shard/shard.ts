@@ -1,20 +1,20 @@
-import { randomBytes } from 'node:crypto';
-import { once } from 'node:events';
-import { existsSync, mkdirSync, rmSync } from 'node:fs';
-import { type AddressInfo, createServer as createTcpServer } from 'node:net';
+import { rmSync } from 'node:fs';
 import { join } from 'node:path';
-import type { FastifyInstance } from 'fastify';
 import type { Logger } from 'pino';
 import { Registry } from 'prom-client';
+import { RedisTopology } from '../cluster/topology/redis-topology.ts';
+import type { TopologyStore } from '../cluster/topology/topology-store.ts';
 import { type Kernel, type KernelHost, STAGE_FULL } from '../kernel/kernel.ts';
 import { createWasmInspector } from '../kernel/wasm-inspector.ts';
 import { createWasmKernel } from '../kernel/wasm-kernel.ts';
 import { loadWasmModule, wasmSha256 } from '../kernel/wasm-module.ts';
 import { Admission } from './admission/admission.ts';
 import { adminAccess } from './api/admin-access.ts';
+import type { DoorModules } from './api/http-exchange.ts';
 import { createLocalApi } from './api/local-api.ts';
 import { createOperatorServer } from './api/operator.ts';
 import { createServer } from './api/server.ts';
+import type { ClusterConfig } from './config/cluster-config.ts';
 import type { Config } from './config/config.ts';
 import { readCreators } from './config/creators.ts';
 import { openSecp256k1, secp256k1Advice } from './crypto/open.ts';
@@ -26,17 +26,17 @@ import { Queries } from './enclave/query.ts';
 import { Reads } from './enclave/reads.ts';
 import { Restore } from './enclave/restore.ts';
 import { Snapshots } from './enclave/snapshot.ts';
-import { adoptGuard, checkGuard } from './guard/adopt.ts';
-import { openFileGuard } from './guard/file-guard.ts';
 import type { ReleaseGuard } from './guard/release-guard.ts';
-import { checkLmdbFile } from './lmdb-file.ts';
+import { Seat, type SeatHouse, type SeatModules } from './link/seat.ts';
+import { assertFree, closeDoor, httpUrl } from './listening.ts';
 import { LocalHints } from './log/archive/local-hints.ts';
 import { openArchive } from './log/archive/open-archive.ts';
-import { openEmbeddedLog } from './log/embedded/index.ts';
 import type { EnclaveLog } from './log/enclave-log.ts';
 import { createShardMetrics } from './metrics.ts';
+import { ownerNonce } from './ownership/owner-nonce.ts';
+import { openRedisStores } from './redis-stores.ts';
 import { openAdminToken } from './signer/admin-token.ts';
-import { openSigner } from './signer/signer.ts';
+import { openStores, type Stores } from './stores.ts';
 
 export interface RunningShard {
   /** http://host:port of the public API and of the operator port */
@@ -54,18 +54,19 @@ export interface ShardHooks {
   readonly onFatal: (reason: string) => void;
 }
 
-/** Stores seen through something else: fault tests wrap them. */
+/** Tests: stores seen through something else, or shared. */
 export interface ShardOverrides {
   readonly log?: (log: EnclaveLog) => EnclaveLog;
   readonly guard?: (guard: ReleaseGuard) => ReleaseGuard;
+  /** Shared by several shards of one process, whose owner closes them. */
+  readonly stores?: Stores;
+  readonly topology?: TopologyStore;
 }
 
-/** Left in the data folder by `enc admin guard adopt`: the next start takes the log as it is. */
-const ADOPTION_MARK = 'guard.adopt';
 /** How long a drain may take before what is left is answered `unavailable`, ms. */
 const DRAIN_MS = 10_000;
-/** A connection kept alive would hold the drain for as long as its client likes, ms. */
-const CLOSE_IDLE_EVERY_MS = 20;
+/** How long a start waits for the topology store, ms. */
+const TOPOLOGY_MS = 10_000;
 
 /** Opens the stores of a data folder and serves it: the single node (ARCHITECTURE §1). */
 export async function startShard(
@@ -79,9 +80,8 @@ export async function startShard(
   const warn = (fields: object, message: string): void => logger.warn(fields, message);
   const { folders, http } = config;
   // Before the stores are touched: opening them takes the folder over from a node that runs on it.
-  await assertFree(config.listen);
+  await assertFree(config.cluster?.link ?? config.listen);
   if (config.operator) await assertFree(config.operator);
-  mkdirSync(folders.data, { recursive: true, mode: 0o700 });
   const tmp = join(folders.data, 'tmp');
   rmSync(tmp, { recursive: true, force: true });
 
@@ -93,32 +93,14 @@ export async function startShard(
     ...(config.crypto.workers === null ? {} : { workers: config.crypto.workers }),
     onWorkerDeath: (reason) => logger.error({ reason }, 'a crypto worker died and was replaced'),
   });
-  checkLmdbFile(join(folders.keys, 'enclaves'), 'keys/');
-  checkLmdbFile(folders.guard, 'guard/');
-  checkLmdbFile(folders.log, 'log/');
-  const signer = await openSigner({ dir: folders.keys, backend: secp, maxUnwrapped: config.enclaves.maxActive });
-  const adminToken = openAdminToken(folders.keys, adminSecret);
-  const ownGuard = await openFileGuard({
-    folder: folders.guard,
-    onFatal: (reason) => hooks.onFatal(broken('guard', folders.guard, reason)),
-    onLost: () => hooks.onFatal(`another process has taken ${folders.guard} over`),
-    onFailure: (reason) => logger.error({ reason }, 'the guard could not be written; nothing was acknowledged'),
-  });
-  const guard = overrides.guard?.(ownGuard) ?? ownGuard;
-  const ownLog = await openEmbeddedLog({
-    folder: folders.log,
-    checkpointKey: signer.checkpointKey(),
-    onFatal: (reason) => hooks.onFatal(broken('log', folders.log, reason)),
-    onLost: () => hooks.onFatal(`another process has taken ${folders.log} over`),
-    onFailure: (reason) => logger.error({ reason }, 'the log could not be written; nothing was acknowledged'),
-  });
-  const log = overrides.log?.(ownLog) ?? ownLog;
-  const adoption = join(folders.data, ADOPTION_MARK);
-  if (existsSync(adoption)) {
-    await adoptGuard(log, guard, (enclaves) => logger.info({ enclaves }, 'the guard takes the log as it is'));
-    rmSync(adoption);
-  } else await checkGuard(log, guard);
+  const wraps = { ...hooks, wrapLog: overrides.log, wrapGuard: overrides.guard };
+  const redis = config.cluster?.redis;
+  const stores =
+    overrides.stores ?? (await (redis ? openRedisStores(config, redis, secp, wraps) : openStores(config, secp, wraps)));
+  const { log, guard, signer } = stores;
 
+  const seat =
+    config.cluster && new Seat(config.cluster, { store: await openTopology(config.cluster, warn, overrides), warn });
   const module = await loadWasmModule();
   const inspector = createWasmInspector(module, { maxCommit: http.maxCommit, maxArray: http.maxArray });
   const newKernel = (host: KernelHost): Kernel => createWasmKernel(module, host);
@@ -152,8 +134,10 @@ export async function startShard(
     warn,
     inspector,
     sessions: new SessionCache(),
-    owner: randomBytes(16),
+    owner: ownerNonce(config.cluster?.shard ?? null),
     expWindow: config.enclaves.expWindow,
+    confirm: seat?.confirm ?? null,
+    cluster: seat?.hooks ?? null,
     receipt: async (key: { enclave: Uint8Array; lane: number }, seq: number) => {
       const stored = await log.record(key, seq);
       if (!stored) throw new Error(`there is no event ${seq}`);
@@ -185,7 +169,40 @@ export async function startShard(
     snapshots: new Snapshots({ ...shared, enclaves }),
     restore: new Restore({ ...shared, enclaves, tmp }),
   });
-  const isAdmin = adminAccess({ token: adminToken, development: adminToken.file !== null && config.loopback });
+  let stopping = false;
+  const operator = createOperatorServer({ register, notReady: () => (stopping ? 'draining' : null) });
+  if (config.operator) await operator.listen(config.operator);
+  const { url, leave } = seat
+    ? await takeSeat(seat, { api, log, enclaves, answers: metrics.answers, maxBody: http.maxBody })
+    : await openDoor(config, adminSecret, { api, metrics, logger });
+
+  const stop = async (): Promise<void> => {
+    stopping = true;
+    await leave();
+    await (enclaves as Enclaves).drain(DRAIN_MS);
+    await seat?.close();
+    await pool.close();
+    await archive?.close();
+    if (!overrides.stores) await stores.close();
+    await operator.close();
+  };
+  return { url, operatorUrl: config.operator ? httpUrl(operator) : '', stop };
+}
+
+/** Where this process is reached, and how it stops taking more: resolves when what came before has been answered. */
+interface Door {
+  readonly url: string;
+  readonly leave: () => Promise<void>;
+}
+
+/** The public API of a single node. */
+async function openDoor(
+  config: Config,
+  adminSecret: string | null,
+  modules: Omit<DoorModules, 'isAdmin'>,
+): Promise<Door> {
+  const { http } = config;
+  const token = openAdminToken(config.folders.keys, adminSecret);
   const app = createServer(
     {
       maxBody: http.maxBody,
@@ -193,47 +210,26 @@ export async function startShard(
       headersTimeout: http.headerTimeout,
       requestTimeout: http.requestTimeout,
     },
-    { api, metrics, isAdmin, logger },
+    { ...modules, isAdmin: adminAccess({ token, development: token.file !== null && config.loopback }) },
   );
-  let stopping = false;
-  const operator = createOperatorServer({ register, notReady: () => (stopping ? 'draining' : null) });
   await app.listen(config.listen);
-  if (config.operator) await operator.listen(config.operator);
-
-  const stop = async (): Promise<void> => {
-    stopping = true;
-    await closeDoor(app);
-    await (enclaves as Enclaves).drain(DRAIN_MS);
-    await pool.close();
-    await archive?.close();
-    await log.close();
-    await guard.close();
-    await signer.close();
-    await operator.close();
-  };
-  return { url: urlOf(app), operatorUrl: config.operator ? urlOf(operator) : '', stop };
+  return { url: httpUrl(app), leave: () => closeDoor(app, DRAIN_MS) };
 }
 
-/** Requests in flight are answered; connections end as soon as nothing is asked on them, and all of them at the deadline. */
-async function closeDoor(app: FastifyInstance): Promise<void> {
-  const idle = setInterval(() => app.server.closeIdleConnections(), CLOSE_IDLE_EVERY_MS);
-  const late = setTimeout(() => app.server.closeAllConnections(), DRAIN_MS);
-  try {
-    await app.close();
-  } finally {
-    clearInterval(idle);
-    clearTimeout(late);
-  }
+/** The link of a shard of a cluster: the public API is the routers'. */
+async function takeSeat(seat: Seat, house: SeatHouse): Promise<Door> {
+  return { url: await seat.take(house), leave: () => seat.leave(DRAIN_MS) };
 }
 
-/** A short write comes out of LMDB as an I/O error, so a full disk is among the causes. */
-function broken(store: string, folder: string, reason: string): string {
-  return `the ${store} in ${folder} could not be written (${reason}): check that its disk is sound and has room, then start again`;
-}
-
-function urlOf(app: FastifyInstance): string {
-  const { address, port, family } = app.server.address() as AddressInfo;
-  return `http://${family === 'IPv6' ? `[${address}]` : address}:${port}`;
+async function openTopology(
+  { topology }: ClusterConfig,
+  warn: SeatModules['warn'],
+  overrides: ShardOverrides,
+): Promise<TopologyStore> {
+  if (overrides.topology) return overrides.topology;
+  const store = new RedisTopology(topology, (error) => warn({ error }, 'no connection to the topology store'));
+  await store.connected(TOPOLOGY_MS);
+  return store;
 }
 
 /** The members of `GET /` that never change (PROTOCOL §9). */
@@ -249,14 +245,4 @@ function about(config: Config, version: string, backend: string, wasm: string): 
   };
   const members = { name: config.name, version, protocol: 'enc/2', kernel: wasm, secp256k1: backend, limits };
   return JSON.stringify(members).slice(1, -1);
-}
-
-/** Rejects as listening would (EADDRINUSE, EACCES) if the port can't be had. */
-async function assertFree(address: { readonly host: string; readonly port: number }): Promise<void> {
-  if (address.port === 0) return;
-  const probe = createTcpServer();
-  probe.listen(address);
-  await once(probe, 'listening');
-  probe.close();
-  await once(probe, 'close');
 }

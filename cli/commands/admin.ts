@@ -7,6 +7,7 @@ import { textOf } from '../input.ts';
 import { command, hex32, run } from '../options.ts';
 import { guardCommands } from './guard.ts';
 import { upload } from './snapshot.ts';
+import { topologyCommands } from './topology.ts';
 
 /** `enc admin`: calls for operators. */
 export function adminCommands(modules: CliModules): Command {
@@ -67,6 +68,7 @@ export function adminCommands(modules: CliModules): Command {
       ),
   );
   group.addCommand(guardCommands(modules));
+  group.addCommand(topologyCommands(modules));
   return group;
 }
 

@@ -7,7 +7,8 @@ import { makeConfig } from './config.ts';
 import { readCreators } from './creators.ts';
 import { ConfigError, readEnv } from './env.ts';
 import { readSecrets } from './secrets.ts';
-import { flagOf, SETTINGS } from './settings.ts';
+import { flagOf } from './setting.ts';
+import { SETTINGS } from './settings.ts';
 
 type Env = Record<string, string>;
 
@@ -179,5 +180,50 @@ describe('secrets', () => {
     assert.deepEqual(readSecrets({ ENC_ADMIN_TOKEN: '' }), { adminToken: null, advice: null });
     assert.equal(readSecrets({ ENC_ADMIN_TOKEN: 'x'.repeat(16) }).advice, null);
     assert.match(readSecrets({ ENC_ADMIN_TOKEN: 'hunter2' }).advice ?? '', /short/);
+  });
+});
+
+describe('a shard of a cluster', () => {
+  const needed = { ENC_SHARD: '2', ENC_LINK_SECRET: '/s', ENC_LOG_REDIS: 'redis://a', ENC_GUARD_REDIS: 'redis://b' };
+
+  test('needs a link secret, a topology and a guard beside its log', () => {
+    assert.equal(config().cluster, null);
+    refused(/^ENC_SHARD makes this a shard of a cluster: set ENC_LINK_SECRET/, { ENC_SHARD: '0' });
+    refused(/set ENC_TOPOLOGY_URL/, { ENC_SHARD: '0', ENC_LINK_SECRET: '/s' });
+    refused(/^set both ENC_LOG_REDIS and ENC_GUARD_REDIS/, { ...needed, ENC_GUARD_REDIS: '' });
+    refused(/^set all of ENC_LINK_CERT/, { ...needed, ENC_LINK_CERT: '/c' });
+    refused(/^ENC_LINK_BYTES is less than ENC_MAX_BODY/, { ...needed, ENC_LINK_BYTES: '2MiB' });
+    const { cluster } = config(needed);
+    assert.equal(cluster?.topology, 'redis://a');
+    assert.deepEqual(cluster?.redis?.guard.at, { host: 'b', port: 6379 });
+  });
+
+  test('Redis addresses name a server, or the Sentinels that know it; a password is never quoted', () => {
+    const at = (url: string) => config({ ...needed, ENC_LOG_REDIS: url }).cluster?.redis?.log;
+    assert.deepEqual(at('rediss://u:p%40w@h:7000/3'), {
+      at: { host: 'h', port: 7000 },
+      username: 'u',
+      password: 'p@w',
+      db: 3,
+      tls: {},
+    });
+    assert.deepEqual(at('redis://[::1]:7000')?.at, { host: '::1', port: 7000 });
+    assert.deepEqual(at('sentinel://a,b:5,[::1]:6/main')?.at, {
+      name: 'main',
+      sentinels: [
+        { host: 'a', port: 26_379 },
+        { host: 'b', port: 5 },
+        { host: '::1', port: 6 },
+      ],
+    });
+    for (const bad of ['redis://u:secret@h/x', 'sentinel://a', 'sentinel://a:b:c/n']) {
+      assert.throws(
+        () => at(bad),
+        (error: Error) =>
+          error instanceof ConfigError &&
+          /^ENC_LOG_REDIS is no Redis/.test(error.message) &&
+          !error.message.includes('secret'),
+      );
+    }
   });
 });

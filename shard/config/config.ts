@@ -1,5 +1,6 @@
 import { join, relative, resolve } from 'node:path';
 import { type ArchivePlace, readArchivePlace } from '../../protocol/archive-name.ts';
+import { type ClusterConfig, clusterConfig } from './cluster-config.ts';
 import { ConfigError } from './env.ts';
 import type { RawSettings } from './settings.ts';
 
@@ -51,6 +52,8 @@ export interface Config {
     /** null = as many as fit the machine */
     readonly workers: number | null;
   };
+  /** null: a single node with the public API */
+  readonly cluster: ClusterConfig | null;
 }
 
 const LOOPBACK = /^(localhost|127(\.\d{1,3}){3}|::1)$/i;
@@ -67,25 +70,11 @@ export function makeConfig(raw: RawSettings): Config {
   };
   const archive = archivePlace(raw.archiveDir);
   checkFolders(folders, archive);
-  if (raw.maxCommit > raw.maxBody) {
-    throw new ConfigError(
-      `ENC_MAX_COMMIT (${raw.maxCommit}) exceeds ENC_MAX_BODY (${raw.maxBody}): set ENC_MAX_BODY to at least as much`,
-    );
-  }
-  if (raw.headerTimeout > raw.requestTimeout) {
-    throw new ConfigError(
-      'ENC_HEADER_TIMEOUT_MS exceeds ENC_REQUEST_TIMEOUT_MS: set ENC_REQUEST_TIMEOUT_MS to at least as much',
-    );
-  }
-  if (raw.maxPendingBytes < raw.maxBody) {
-    throw new ConfigError(
-      'ENC_MAX_PENDING_BYTES is less than ENC_MAX_BODY: set it to at least as much, or one large body is refused for ever',
-    );
-  }
+  checkDoor(raw);
   return {
     name: raw.name,
     listen: { host: raw.host, port: raw.port },
-    loopback: LOOPBACK.test(raw.host),
+    loopback: isLoopback(raw.host),
     operator: operatorPort(raw),
     folders,
     archive,
@@ -115,10 +104,35 @@ export function makeConfig(raw: RawSettings): Config {
       requestTimeout: raw.requestTimeout,
     },
     crypto: { backend: raw.crypto, workers: raw.cryptoWorkers },
+    cluster: clusterConfig(raw),
   };
 }
 
-function operatorPort(raw: RawSettings): Config['operator'] {
+/** The limits of the HTTP door against each other. Throws ConfigError. */
+export function checkDoor(
+  raw: Pick<RawSettings, 'maxBody' | 'maxCommit' | 'headerTimeout' | 'requestTimeout' | 'maxPendingBytes'>,
+): void {
+  if (raw.maxCommit > raw.maxBody) {
+    throw new ConfigError(
+      `ENC_MAX_COMMIT (${raw.maxCommit}) exceeds ENC_MAX_BODY (${raw.maxBody}): set ENC_MAX_BODY to at least as much`,
+    );
+  }
+  if (raw.headerTimeout > raw.requestTimeout) {
+    throw new ConfigError(
+      'ENC_HEADER_TIMEOUT_MS exceeds ENC_REQUEST_TIMEOUT_MS: set ENC_REQUEST_TIMEOUT_MS to at least as much',
+    );
+  }
+  if (raw.maxPendingBytes < raw.maxBody) {
+    throw new ConfigError(
+      'ENC_MAX_PENDING_BYTES is less than ENC_MAX_BODY: set it to at least as much, or one large body is refused for ever',
+    );
+  }
+}
+
+export const isLoopback = (host: string): boolean => LOOPBACK.test(host);
+
+/** Where the operator port is, null = switched off. Throws ConfigError. */
+export function operatorPort(raw: Pick<RawSettings, 'port' | 'opsPort' | 'opsHost'>): Config['operator'] {
   if (raw.opsPort === 'off') return null;
   const port = raw.opsPort ?? (raw.port === 0 ? 0 : raw.port + 1);
   if (port > 65_535)

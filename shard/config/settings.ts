@@ -1,35 +1,11 @@
-import { bytes, choice, integer, type Kind, milliseconds, path, text } from './kinds.ts';
+import { CLUSTER_SETTINGS } from './cluster-settings.ts';
+import { bytes, choice, integer, milliseconds, path, text } from './kinds.ts';
+import { HOST, offOr, optional, PORT, type Setting, setting } from './setting.ts';
 
-export interface Setting<T> {
-  /** environment variable; the flag has the same name: ENC_MAX_BODY is --max-body */
-  readonly env: `ENC_${string}`;
-  readonly kind: Kind<T>;
-  readonly default: T;
-  /** shown instead of the default where that is worked out from others */
-  readonly shown?: string;
-  readonly help: string;
-}
-
-const setting = <T>(env: Setting<T>['env'], kind: Kind<T>, fallback: T, help: string, shown?: string): Setting<T> => ({
-  env,
-  kind,
-  default: fallback,
-  help,
-  ...(shown === undefined ? {} : { shown }),
-});
-
-/** A setting that is worked out from others unless it is given. */
-const optional = <T>(env: Setting<T>['env'], kind: Kind<T>, shown: string, help: string): Setting<T | null> =>
-  setting<T | null>(env, kind, null, help, shown);
+export type { Setting };
 
 const MIB = 2 ** 20;
 const DAY = 86_400_000;
-const HOST = text(
-  'HOST',
-  /^[0-9A-Za-z.:_-]{1,255}$/,
-  'a host name or an address to listen on, such as 127.0.0.1 or ::',
-);
-const PORT = integer(0, 65_535, 'PORT');
 /** 0 switches a limit off */
 const LIMIT = integer(0, Number.MAX_SAFE_INTEGER);
 
@@ -166,18 +142,11 @@ export const SETTINGS = {
     '2, or 1 on one core',
     'threads that check and make signatures',
   ),
+
+  ...CLUSTER_SETTINGS,
 } as const;
 
 export type SettingName = keyof typeof SETTINGS;
 export type RawSettings = {
   readonly [Name in SettingName]: (typeof SETTINGS)[Name] extends Setting<infer T> ? T : never;
 };
-
-/** ENC_MAX_BODY → --max-body */
-export function flagOf(env: string): string {
-  return `--${env.slice('ENC_'.length).toLowerCase().replaceAll('_', '-')}`;
-}
-
-function offOr(kind: Kind<number>): Kind<number | 'off'> {
-  return { ...kind, wanted: `${kind.wanted}, or off`, parse: (value) => (value === 'off' ? 'off' : kind.parse(value)) };
-}

@@ -54,6 +54,8 @@ export interface ActorModules {
   readonly onDropped: (actor: EnclaveActor) => void;
   /** Called after each release with the new number of events, to count what the enclave holds. */
   readonly onReleased: (actor: EnclaveActor) => void;
+  /** Where others may take enclaves over: 0 if the actor is still the owner, else the error that a read answers. */
+  readonly confirm: ((actor: EnclaveActor) => Promise<number>) | null;
 }
 
 export interface ActorState {
@@ -100,6 +102,10 @@ export class EnclaveActor {
   bytes: number;
   /** reads under way that look into the kernel between two waits (Enclaves.reading) */
   readers = 0;
+  /** performance.now(): when it was opened, and when its log was asked last, of those times that it named this owner */
+  readonly openedAt = performance.now();
+  confirmedAt = this.openedAt;
+  confirming: Promise<void> | null = null;
 
   readonly #m: ActorModules;
   readonly #ready: PendingCommit[] = [];
@@ -162,6 +168,15 @@ export class EnclaveActor {
     const last = this.#batches.at(-1);
     if (last) last.waiters.push(waiter);
     else waiter(0);
+  }
+
+  /**
+   * For reads, whose answers may leave once this is 0: everything staged so far has been released, and where others may
+   * take the enclave over, the log has said within the last 2 s that nobody has (ARCHITECTURE §3).
+   */
+  async settled(): Promise<number> {
+    const lost = await new Promise<number>((resolve) => this.whenReleased(resolve));
+    return lost !== 0 || this.#m.confirm === null ? lost : this.#m.confirm(this);
   }
 
   /** Closes the open bundle if there is one; calls back when the tree head is released. */
@@ -328,6 +343,7 @@ export class EnclaveActor {
       return this.drop(result === 'fenced' ? FENCED : UNAVAILABLE);
     }
     batch.appendedAt = performance.now();
+    this.confirmedAt = batch.stagedAt;
     this.#m.metrics?.appendSeconds.observe((batch.appendedAt - batch.stagedAt) / 1000);
     this.#m.guard.advance({
       key: this.key,

@@ -1,6 +1,6 @@
 import type { Head } from '../../kernel/kernel.ts';
 import { errorNumber } from '../../protocol/errors.ts';
-import type { LogKey } from '../log/enclave-log.ts';
+import type { Epoch, LogKey } from '../log/enclave-log.ts';
 import { LogDamaged } from '../log/log-errors.ts';
 import type { Signer } from '../signer/signer.ts';
 import { type ActorModules, type ActorState, EnclaveActor } from './actor.ts';
@@ -10,6 +10,7 @@ import { nameOf } from './name.ts';
 const UNAVAILABLE = errorNumber('unavailable');
 const NOT_FOUND = errorNumber('enclave_not_found');
 const REGRESSED = errorNumber('enclave_regressed');
+const FENCED = errorNumber('fenced');
 const OVERLOADED = errorNumber('overloaded');
 
 /** Callers that may wait for one enclave to open. */
@@ -50,6 +51,17 @@ export interface EnclavesModules
   /** sets quota flags of an actor after each release */
   readonly onReleased: (actor: EnclaveActor) => void;
   readonly warn: (fields: object, message: string) => void;
+  /** null where nobody else may open what this process does */
+  readonly cluster: ClusterHooks | null;
+}
+
+/** What a shard of a cluster does besides (shard/ownership). */
+export interface ClusterHooks {
+  /** May this shard open the enclave of its own accord, because a bundle of it is due? */
+  readonly mayWake: (enclave: Uint8Array) => boolean;
+  /** May this shard open the enclave, though that takes it from whoever has it open (the owner of its last epoch)? */
+  readonly mayOpen: (enclave: Uint8Array, owner: Epoch | null) => boolean;
+  readonly opened: (actor: EnclaveActor) => void;
 }
 
 /** The active enclaves of this process: opened on demand, evicted least recently used first. */
@@ -81,6 +93,7 @@ export class Enclaves {
       warn: modules.warn,
       onReleased: modules.onReleased,
       onDropped: (actor) => this.#forget(actor),
+      confirm: modules.confirm,
     };
     this.#timers = [
       setInterval(() => void this.#wakeDue(), DUE_EVERY_MS),
@@ -96,6 +109,15 @@ export class Enclaves {
     let bytes = 0;
     for (const actor of this.#active.values()) bytes += actor.kernel.memory;
     return bytes;
+  }
+
+  /** True if the enclave is active, or about to be. */
+  has(name: string): boolean {
+    return this.#active.has(name) || this.#opening.has(name);
+  }
+
+  actors(): IterableIterator<EnclaveActor> {
+    return this.#active.values();
   }
 
   /** The actor if the enclave is active. */
@@ -148,7 +170,13 @@ export class Enclaves {
     this.#active.set(actor.name, actor);
     this.#touch(actor.name, actor);
     this.#m.onReleased(actor);
+    this.#m.cluster?.opened(actor);
     return actor;
+  }
+
+  /** Puts an idle actor to sleep, for another shard to go on with: with a checkpoint, if it is worth one. */
+  letGo(actor: EnclaveActor): void {
+    this.#evict(actor);
   }
 
   /** Puts an idle enclave to sleep at once (restore and recovery replace it). */
@@ -173,8 +201,10 @@ export class Enclaves {
     let actor: EnclaveActor | null = null;
     let error = 0;
     try {
+      const { cluster } = this.#m;
       const head = await this.#m.log.head(key);
       if (!head || head.seq < 0) error = await this.#missing(key, head);
+      else if (cluster && !cluster.mayOpen(key.enclave, await this.#m.log.owner(key))) error = FENCED;
       else actor = this.adopt(await this.#hydrate(key));
     } catch (cause) {
       error = this.#explain(key, cause);
@@ -314,7 +344,7 @@ export class Enclaves {
     const asleep: LogKey[] = [];
     for (const { key } of due) {
       const name = nameOf(key.enclave);
-      if (this.#passed.has(name)) continue;
+      if (this.#passed.has(name) || this.#m.cluster?.mayWake(key.enclave) === false) continue;
       const active = this.#active.get(name);
       if (!active) asleep.push(key);
       else if (active.sequencer === null) this.#passOver(name);

@@ -7,7 +7,6 @@ import { errorBytes } from './answers.ts';
 import type { Enclaves } from './enclaves.ts';
 import { storedMeta } from './hydrate.ts';
 import { queryPlan } from './query-plan.ts';
-import { released } from './reads.ts';
 
 const TYPE_UPDATE = TYPES.indexOf('Update');
 const TYPE_DELETE = TYPES.indexOf('Delete');
@@ -55,7 +54,7 @@ export class Queries {
   ): Promise<void> {
     actor.pump();
     const refused = actor.kernel.openQuery(request, this.#m.now());
-    const lost = await released(actor);
+    const lost = await actor.settled();
     if (lost !== 0 || refused !== 0) return fail(lost || refused);
     const head = actor.released;
     const writer = new ResponseWriter(exchange, actor.key.enclave);
@@ -91,12 +90,12 @@ export class Queries {
       writer.event(event);
       if (++found === limit) break;
     }
-    return released(actor);
+    return actor.settled();
   }
 
   /** Lets commits through and the socket drain. What was decided on state that is lost must not leave. */
   async #pause(actor: EnclaveActor, writer: ResponseWriter): Promise<number> {
-    const lost = await released(actor);
+    const lost = await actor.settled();
     if (lost !== 0) return lost;
     await writer.drain();
     await new Promise(setImmediate);

@@ -37,9 +37,6 @@ export interface Answer {
 
 export const failed = (code: number, detail = ''): Answer => ({ code, body: errorBytes(code, detail) });
 
-/** Resolves when all that is staged is released: 0, or the error with which it was lost. */
-export const released = (actor: EnclaveActor): Promise<number> => new Promise((resolve) => actor.whenReleased(resolve));
-
 export interface ReadsModules {
   readonly enclaves: Enclaves;
   readonly log: EnclaveLog;
@@ -81,7 +78,7 @@ export class Reads {
         }
         continue;
       }
-      const lost = await released(actor);
+      const lost = await actor.settled();
       if (lost !== 0) return failed(lost);
       return result.kind === 'json' ? { code: 0, body: result.bytes } : failed(result.code, result.detail);
     }
@@ -94,7 +91,7 @@ export class Reads {
   }
 
   async #receiptOf(actor: EnclaveActor, hash: Uint8Array, sig: Uint8Array): Promise<Answer> {
-    const lost = await released(actor);
+    const lost = await actor.settled();
     if (lost !== 0) return failed(lost);
     const { timestamp } = actor.kernel;
     const seq = await this.#m.log.findHash(actor.key, hash);

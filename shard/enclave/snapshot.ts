@@ -9,7 +9,6 @@ import type { EnclaveLog, LogKey } from '../log/enclave-log.ts';
 import { EnclaveActor } from './actor.ts';
 import { errorBytes } from './answers.ts';
 import type { Enclaves } from './enclaves.ts';
-import { released } from './reads.ts';
 
 const TYPE_UPDATE = TYPES.indexOf('Update');
 const READ_BYTES = 1 << 20;
@@ -35,7 +34,7 @@ export class Snapshots {
     const fail = (code: number): void => exchange.answer(code, errorBytes(code));
     const actor = await this.#m.enclaves.actor(enclave);
     if (!(actor instanceof EnclaveActor)) return fail(actor);
-    const lost = await released(actor);
+    const lost = await actor.settled();
     if (lost !== 0) return fail(lost);
     const head = actor.released;
     // What has been deleted up to this head is gone before the first byte is read.

@@ -120,6 +120,9 @@ export interface EnclaveLog {
   /** Queues an append; those queued meanwhile share one sync. Order per key is kept. */
   append(append: Append): void;
 
+  /** Who may append, as it is now and without taking ownership; null if there is no such log. An owner that asks learns
+   *  whether it has been fenced. Rejects when the store can't be reached. */
+  owner(key: LogKey): Promise<Epoch | null>;
   /** Head without taking ownership; null if there is no such log. */
   head(key: LogKey): Promise<Head | null>;
   /**

@@ -69,6 +69,10 @@ export class SplitLog implements EnclaveLog {
     this.#of(append.key).append(append);
   }
 
+  owner(key: LogKey): Promise<Epoch | null> {
+    return this.#of(key).owner(key);
+  }
+
   head(key: LogKey): Promise<Head | null> {
     return this.#of(key).head(key);
   }

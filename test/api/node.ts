@@ -2,9 +2,11 @@ import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import pino from 'pino';
+import type { RunningRouter } from '../../router/router.ts';
 import { makeConfig } from '../../shard/config/config.ts';
 import { readEnv } from '../../shard/config/env.ts';
 import { type RunningShard, startShard } from '../../shard/shard.ts';
+import { TestCluster } from '../cluster/test-cluster.ts';
 import { exchange, type RawAnswer, type RawRequest } from './http.ts';
 
 export interface NodeOptions {
@@ -14,6 +16,22 @@ export interface NodeOptions {
   readonly adminToken?: string | null;
   /** data folder; kept by `stop` if it is given */
   readonly data?: string;
+}
+
+/** A cluster instead of a node: these suites say the same of both (test/cluster/same-api.test.ts). */
+async function startCluster(node: TestNode, shards: number, options: NodeOptions): Promise<RunningShard> {
+  const cluster = await TestCluster.start({
+    shards,
+    data: node.data,
+    adminToken: options.adminToken ?? null,
+    flags: options.flags ?? [],
+    now: () => node.now(),
+    onFatal: (reason) => {
+      node.fatal = reason;
+    },
+  });
+  const { url, operatorUrl } = cluster.routers[0] as RunningRouter;
+  return { url, operatorUrl, stop: () => cluster.halt() };
 }
 
 /** A node in this process on a free port, with its data in a temporary folder, under a clock of the test. */
@@ -33,6 +51,11 @@ export class TestNode implements AsyncDisposable {
 
   static async start(options: NodeOptions = {}): Promise<TestNode> {
     const node = new TestNode(options);
+    const shards = Number(process.env['ENC_TEST_SHARDS'] ?? 0);
+    if (shards > 0) {
+      node.#shard = await startCluster(node, shards, options);
+      return node;
+    }
     const read = readEnv({}, ['--data', node.data, '--port', '0', '--crypto-workers', '1', ...(options.flags ?? [])]);
     if (read.kind !== 'settings') throw new Error('no settings');
     node.#shard = await startShard(makeConfig(read.raw), options.adminToken ?? null, {

@@ -183,6 +183,20 @@ export function logConformance(name: string, make: () => Promise<LogBackend>): v
       await holds(log, driver.enclave);
     });
 
+    using('whoever opened it last is its owner, which anybody may ask without becoming it', async (backend) => {
+      const log = await backend.open();
+      const enclave = new SampleEnclave('owner');
+      assert.equal(await log.owner(enclave.key), null);
+      const old = await Driver.open(log, enclave);
+      assert.deepEqual(await log.owner(enclave.key), old.epoch);
+      await old.acknowledged([note('one')]);
+      assert.deepEqual(await log.owner(enclave.key), old.epoch);
+      const fresh = await Driver.open(log, enclave, 2);
+      assert.deepEqual(await log.owner(enclave.key), fresh.epoch);
+      assert.deepEqual(fresh.epoch.nonce, owner(2));
+      await fresh.acknowledged([note('two')]);
+    });
+
     using(
       'after another owner opened it the old one is fenced for good, also with an equal counter',
       async (backend) => {

@@ -125,6 +125,10 @@ export class EmbeddedLog implements EnclaveLog {
     });
   }
 
+  async owner(key: LogKey): Promise<Epoch | null> {
+    return this.#reader.head(key)?.epoch ?? null;
+  }
+
   async head(key: LogKey): Promise<Head | null> {
     return this.#reader.head(key)?.head ?? null;
   }

@@ -181,6 +181,10 @@ export class RedisLog implements EnclaveLog {
     append.done(result);
   }
 
+  async owner(key: LogKey): Promise<Epoch | null> {
+    return (await this.#reader.head(key))?.epoch ?? null;
+  }
+
   async head(key: LogKey): Promise<Head | null> {
     return (await this.#reader.head(key))?.head ?? null;
   }

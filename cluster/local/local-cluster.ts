@@ -1,0 +1,145 @@
+import { randomBytes } from 'node:crypto';
+import { existsSync, mkdirSync, writeFileSync } from 'node:fs';
+import { join, resolve } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { Child, type Part } from './child.ts';
+import { freePort } from './free-port.ts';
+import { redisPart } from './redis-part.ts';
+
+const ROOT = fileURLToPath(new URL('../..', import.meta.url));
+
+export interface LocalClusterOptions {
+  readonly shards: number;
+  readonly host: string;
+  readonly port: number;
+  readonly data: string;
+  /** Redis of the log and the topology; null: one is started */
+  readonly redis: string | null;
+  /** Redis of the release guard; null: one is started */
+  readonly guard: string | null;
+  /** handed on to every part */
+  readonly env: Readonly<Record<string, string | undefined>>;
+  /** for the Node that runs routers and shards, such as --cpu-prof */
+  readonly nodeArgs?: readonly string[];
+}
+
+/** Settings of one process that the parts must not inherit. */
+const OWN = [
+  'ENC_PORT',
+  'ENC_OPS_PORT',
+  'ENC_DATA',
+  'ENC_LOG_DIR',
+  'ENC_GUARD_DIR',
+  'ENC_ARCHIVE_DIR',
+  'ENC_SHARD',
+  'ENC_SHARDS',
+];
+
+/**
+ * A router makes garbage with every request and keeps nothing: with more room for it, less of it is still in use when it is
+ * collected. Takes about a fifth off a router's CPU (`npm run bench -- cluster`).
+ */
+const ROUTER_ARGS = ['--max-semi-space-size=64'];
+
+/** A whole cluster on this machine, each part a process of its own that is started again when it dies. */
+export class LocalCluster {
+  readonly #o: LocalClusterOptions;
+  readonly #say: (line: string) => void;
+  /** in the order in which they are started; they are ended the other way round */
+  readonly #parts: Child[] = [];
+  #url = '';
+
+  private constructor(options: LocalClusterOptions, say: (line: string) => void) {
+    this.#o = options;
+    this.#say = say;
+  }
+
+  /** Resolves to the router's address when all of it is ready; else everything is ended again. */
+  static async start(
+    options: LocalClusterOptions,
+    say: (line: string) => void,
+  ): Promise<{ cluster: LocalCluster; url: string }> {
+    const cluster = new LocalCluster(options, say);
+    try {
+      await cluster.#start();
+    } catch (error) {
+      await cluster.stop();
+      throw error;
+    }
+    return { cluster, url: cluster.#url };
+  }
+
+  /** Process ids of the parts whose name matches. */
+  pids(name: RegExp): number[] {
+    return this.#parts.flatMap((part) => (name.test(part.name) && part.pid !== undefined ? [part.pid] : []));
+  }
+
+  /** Routers first, then shards, then what they keep things in. */
+  async stop(): Promise<void> {
+    const kinds = [/^router/, /^shard/, /^redis/];
+    for (const kind of kinds) {
+      await Promise.all(this.#parts.filter((part) => kind.test(part.name)).map((part) => part.stop()));
+    }
+  }
+
+  kill(): void {
+    for (const part of this.#parts) part.kill();
+  }
+
+  async #start(): Promise<void> {
+    const { shards, port, host } = this.#o;
+    const data = resolve(this.#o.data);
+    mkdirSync(data, { recursive: true, mode: 0o700 });
+    const secret = join(data, 'link-secret');
+    if (!existsSync(secret)) writeFileSync(secret, `${randomBytes(32).toString('hex')}\n`, { mode: 0o600 });
+    const log = this.#o.redis ?? (await this.#redis('redis-log', data));
+    const guard = this.#o.guard ?? (await this.#redis('redis-guard', data));
+    const common = {
+      ENC_LOG_LEVEL: 'warn',
+      ...Object.fromEntries(Object.entries(this.#o.env).filter(([name]) => !OWN.includes(name))),
+      ENC_LOG_REDIS: log,
+      ENC_GUARD_REDIS: guard,
+      ENC_TOPOLOGY_URL: log,
+      ENC_LINK_SECRET: secret,
+      ENC_KEYS_DIR: join(data, 'keys'),
+    };
+    await Promise.all(
+      Array.from({ length: shards }, (_, i) =>
+        this.#part(this.#node(`shard ${i}`, 'shard/main.ts', /^shard \d+ on (\S+)$/m, shardEnv(common, i, data))),
+      ),
+    );
+    const env = { ...common, ENC_SHARDS: String(shards), ENC_DATA: data, ENC_HOST: host, ENC_PORT: String(port) };
+    await this.#part(
+      this.#node('router', 'router/main.ts', /^router on (\S+)$/m, env, (url) => {
+        this.#url = url;
+      }),
+    );
+  }
+
+  async #redis(name: string, data: string): Promise<string> {
+    const port = await freePort();
+    await this.#part(redisPart(name, join(data, name), port, this.#o.env));
+    return `redis://127.0.0.1:${port}`;
+  }
+
+  #node(name: string, entry: string, ready: RegExp, env: Part['env'], onUrl: (url: string) => void = () => {}): Part {
+    const describe = (output: string): string => {
+      const url = ready.exec(output)?.[1] ?? '';
+      onUrl(url);
+      const operator = /^operator port on (\S+)$/m.exec(output)?.[1];
+      return operator ? `${url}, operator port ${operator}` : url;
+    };
+    const args = [...(/^router/.test(name) ? ROUTER_ARGS : []), ...(this.#o.nodeArgs ?? []), join(ROOT, entry)];
+    return { name, command: process.execPath, args, env, ready, describe };
+  }
+
+  async #part(part: Part): Promise<void> {
+    const child = new Child(part, this.#say);
+    this.#parts.push(child);
+    await child.start();
+  }
+}
+
+function shardEnv(common: Part['env'], shard: number, data: string): Part['env'] {
+  return { ...common, ENC_SHARD: String(shard), ENC_DATA: join(data, `shard-${shard}`), ENC_OPS_PORT: '0' };
+}

@@ -1,0 +1,123 @@
+import type { Logger } from 'pino';
+import { Registry } from 'prom-client';
+import { readLinkSecret } from '../cluster/link/link-secret.ts';
+import { ClusterView } from '../cluster/topology/cluster-view.ts';
+import type { TopologyStore } from '../cluster/topology/topology-store.ts';
+import { createWasmInspector } from '../kernel/wasm-inspector.ts';
+import { loadWasmModule } from '../kernel/wasm-module.ts';
+import { errorNumber } from '../protocol/errors.ts';
+import { MAX_ARRAY } from '../protocol/limits.ts';
+import { TokenBuckets } from '../shard/admission/token-bucket.ts';
+import { adminAccess } from '../shard/api/admin-access.ts';
+import { createOperatorServer } from '../shard/api/operator.ts';
+import { createServer } from '../shard/api/server.ts';
+import { closeDoor, httpUrl } from '../shard/listening.ts';
+import { openAdminToken } from '../shard/signer/admin-token.ts';
+import type { RouterConfig } from './config/router-config.ts';
+import { Forwarder } from './forwarder.ts';
+import { createRouterMetrics } from './metrics.ts';
+import { misshaped, RouterApi } from './router-api.ts';
+import { Routes } from './routes.ts';
+import { topologyRoutes } from './topology-routes.ts';
+
+const RATE_LIMITED = errorNumber('rate_limited');
+/** How long calls under way may take when the router ends, ms. */
+const DRAIN_MS = 10_000;
+
+export interface RunningRouter {
+  /** http://host:port of the public API and of the operator port */
+  readonly url: string;
+  readonly operatorUrl: string;
+  stop(): Promise<void>;
+}
+
+export interface RouterHooks {
+  readonly logger: Logger;
+  readonly version: string;
+  /** closed with the router */
+  readonly store: TopologyStore;
+}
+
+/** A router: the public API of a cluster. It keeps nothing, so there may be any number of them. */
+export async function startRouter(
+  config: RouterConfig,
+  adminSecret: string | null,
+  { logger, version, store }: RouterHooks,
+): Promise<RunningRouter> {
+  const { http } = config;
+  const view = new ClusterView(store, {
+    onBlind: (reason) =>
+      logger.warn({ reason }, 'the topology store can not be reached: going on with what was seen last'),
+  });
+  await view.look();
+  if (config.shards !== null && view.topology.version === 0) {
+    // Of several routers that start at once, one publishes.
+    if (await store.publish(0, config.shards)) logger.info({ shards: config.shards }, 'published the first topology');
+    await view.look();
+  }
+  const inspector = createWasmInspector(await loadWasmModule(), { maxCommit: http.maxCommit, maxArray: http.maxArray });
+  const routes = new Routes(view.topology);
+  const register = new Registry();
+  let forwarder: Forwarder | null = null;
+  const metrics = createRouterMetrics(register, {
+    waiting: () => forwarder?.waiting ?? 0,
+    pendingBytes: () => forwarder?.pendingBytes ?? 0,
+    reachable: () => forwarder?.reachable ?? 0,
+    topology: () => view.topology.version,
+    version,
+  });
+  forwarder = new Forwarder(
+    { maxPendingBytes: http.maxPendingBytes },
+    {
+      view,
+      routes,
+      link: { secret: readLinkSecret(config.linkSecret), tls: config.tls },
+      metrics,
+      log: (fields, message) => logger.info(fields, message),
+      misshaped: (flight) => misshaped(inspector, flight),
+    },
+  );
+  const perAddress = config.commitsPerSecondPerAddress;
+  const addresses = new TokenBuckets(perAddress, Math.max(perAddress, MAX_ARRAY), () => performance.now());
+  const api = new RouterApi(
+    { timeout: config.timeout },
+    {
+      inspector,
+      routes,
+      forwarder,
+      metrics,
+      addressRate: perAddress === 0 ? null : (address, count) => (addresses.take(address, count) ? 0 : RATE_LIMITED),
+    },
+  );
+  const token = openAdminToken(config.keys, adminSecret);
+  const isAdmin = adminAccess({ token, development: token.file !== null && config.loopback });
+  const door = { api, metrics, isAdmin, logger };
+  const app = createServer(
+    {
+      maxBody: http.maxBody,
+      maxConnections: http.maxConnections,
+      headersTimeout: http.headerTimeout,
+      requestTimeout: http.requestTimeout,
+    },
+    door,
+  );
+  topologyRoutes(app, { ...door, view, store });
+  let stopping = false;
+  const notReady = (): string | null => {
+    if (stopping) return 'draining';
+    return forwarder?.reachable ? null : 'no shard can be reached';
+  };
+  const operator = createOperatorServer({ register, notReady });
+  if (config.operator) await operator.listen(config.operator);
+  await app.listen(config.listen);
+
+  const stop = async (): Promise<void> => {
+    stopping = true;
+    await closeDoor(app, DRAIN_MS);
+    forwarder?.close();
+    view.close();
+    await store.close();
+    await operator.close();
+  };
+  return { url: httpUrl(app), operatorUrl: config.operator ? httpUrl(operator) : '', stop };
+}

@@ -1,0 +1,176 @@
+import type { WebSocket } from 'ws';
+import { FrameReader, MalformedFrame } from '../../cluster/link/frame-reader.ts';
+import { FrameWriter } from '../../cluster/link/frame-writer.ts';
+import {
+  ABORT,
+  ANSWER,
+  BY_PATH,
+  CANCEL,
+  CLOSE,
+  CREDIT,
+  DATA,
+  END,
+  LEAVING,
+  REQUEST,
+  STALE,
+  TOPOLOGY,
+} from '../../cluster/link/records.ts';
+import { readTopology, writeTopology } from '../../cluster/link/topology-record.ts';
+import type { Topology } from '../../cluster/topology/topology.ts';
+import { errorNumber } from '../../protocol/errors.ts';
+import type { Api } from '../api/api.ts';
+import { errorBytes } from '../enclave/answers.ts';
+import type { Ownership } from '../ownership/ownership.ts';
+import { dispatch } from './dispatch.ts';
+import { LinkExchange, type LinkSide } from './link-exchange.ts';
+
+const UNAVAILABLE = errorNumber('unavailable');
+const NOTHING = new Uint8Array(0);
+
+/** A router that reads no answers is cut off when so much waits for it, bytes. */
+const MAX_UNSENT = 64 * 1024 * 1024;
+
+export interface Window {
+  /** requests under way at once */
+  readonly maxRequests: number;
+  /** bytes of their bodies */
+  readonly maxBytes: number;
+}
+
+export interface ConnectionModules {
+  readonly api: Api;
+  readonly ownership: Ownership;
+  readonly topology: () => Topology;
+  readonly adopt: (topology: Topology) => void;
+  readonly failed: (error: unknown) => void;
+  /** counts an answer by its error number, 0 = none */
+  readonly answered: (code: number) => void;
+}
+
+/** One router's link after the handshake: requests in, answers out, both many to a frame. */
+export class LinkConnection {
+  readonly #socket: WebSocket;
+  readonly #window: Window;
+  readonly #m: ConnectionModules;
+  readonly #writer: FrameWriter;
+  readonly #side: LinkSide;
+  readonly #open = new Map<number, LinkExchange>();
+  #bytes = 0;
+  /** the quickest that a frame has come, in terms of both clocks: what one took longer, it was late */
+  #quickest = Number.POSITIVE_INFINITY;
+
+  constructor(socket: WebSocket, window: Window, modules: ConnectionModules) {
+    this.#socket = socket;
+    this.#window = window;
+    this.#m = modules;
+    const began = performance.now();
+    this.#writer = new FrameWriter(
+      (frame) => this.#send(frame),
+      () => performance.now() - began,
+    );
+    this.#side = {
+      writer: this.#writer,
+      ownership: modules.ownership,
+      failed: modules.failed,
+      answered: (exchange, code) => {
+        modules.answered(code);
+        if (this.#open.delete(exchange.id)) this.#bytes -= exchange.body.length;
+      },
+    };
+    socket.on('message', (data: Buffer) => this.#take(data));
+    socket.once('close', () => this.#gone());
+  }
+
+  get underWay(): number {
+    return this.#open.size;
+  }
+
+  tell(topology: Topology): void {
+    writeTopology(this.#writer, topology);
+  }
+
+  /** The shard drains: the router asks others from now on. */
+  leave(): void {
+    this.#writer.record(LEAVING, 0, 0, 0, NOTHING);
+  }
+
+  /** Sends what waits, and closes. */
+  close(): void {
+    this.#writer.flush();
+    this.#socket.close(1001);
+  }
+
+  #send(frame: Uint8Array): void {
+    if (this.#socket.bufferedAmount > MAX_UNSENT) return this.#socket.terminate();
+    this.#socket.send(frame, { binary: true });
+  }
+
+  #take(data: Buffer): void {
+    try {
+      const reader = new FrameReader(data);
+      const late = this.#lateness(reader.time);
+      while (reader.next()) this.#record(reader, late);
+    } catch (error) {
+      if (!(error instanceof MalformedFrame)) throw error;
+      this.#socket.close(CLOSE.malformed, error.message);
+    }
+  }
+
+  /**
+   * How much longer than the quickest this frame was on its way, ms: what stood in buffers while this process was stopped
+   * is late, and what nobody waits for any more is not begun.
+   */
+  #lateness(sent: number): number {
+    const took = performance.now() - sent;
+    this.#quickest = Math.min(this.#quickest, took);
+    return took - this.#quickest;
+  }
+
+  #record(r: FrameReader, late: number): void {
+    if (r.kind === REQUEST) return this.#request(r, late);
+    if (r.kind === TOPOLOGY) return this.#m.adopt(readTopology(r));
+    const exchange = this.#open.get(r.id);
+    // What has been answered may still be cancelled or given credit: the two cross on their way.
+    if (!exchange) return;
+    switch (r.kind) {
+      case CREDIT:
+        return exchange.granted(r.number(0));
+      case DATA:
+      case END:
+        if (!exchange.arrived(r.payload(), r.kind === END)) throw new MalformedFrame('a stream overran its credit');
+        return;
+      case CANCEL:
+      case ABORT:
+        return exchange.cancel();
+      default:
+        throw new MalformedFrame(`kind ${r.kind} is no router's`);
+    }
+  }
+
+  #request(r: FrameReader, late: number): void {
+    const version = r.number(0);
+    const left = r.number(4);
+    const enclave = r.bytes(8, 32);
+    const body = r.bytes(40);
+    const { maxRequests, maxBytes } = this.#window;
+    if (this.#open.has(r.id)) throw new MalformedFrame('an id is used twice');
+    if (this.#open.size >= maxRequests || this.#bytes + body.length > maxBytes)
+      throw new MalformedFrame('the window was overrun');
+    const topology = this.#m.topology();
+    if (version < topology.version) {
+      this.tell(topology);
+      return this.#writer.record(STALE, 0, 0, r.id, NOTHING);
+    }
+    if (late > left) return this.#writer.record(ANSWER, 0, UNAVAILABLE, r.id, errorBytes(UNAVAILABLE));
+    const exchange = new LinkExchange(this.#side, r.id, r.flags, enclave, body);
+    this.#open.set(r.id, exchange);
+    this.#bytes += body.length;
+    if (!dispatch(this.#m.api, exchange, r.code, (r.flags & BY_PATH) !== 0))
+      throw new MalformedFrame(`there is no call ${r.code}`);
+  }
+
+  #gone(): void {
+    this.#writer.close();
+    for (const exchange of [...this.#open.values()]) exchange.cancel();
+  }
+}

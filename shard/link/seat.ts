@@ -1,0 +1,118 @@
+import { randomBytes } from 'node:crypto';
+import type { Counter } from 'prom-client';
+import { readLinkSecret } from '../../cluster/link/link-secret.ts';
+import { ClusterView } from '../../cluster/topology/cluster-view.ts';
+import { BEAT_EVERY_MS, BEAT_VALID_MS, type TopologyStore } from '../../cluster/topology/topology-store.ts';
+import { errorOf } from '../../protocol/errors.ts';
+import type { Api } from '../api/api.ts';
+import type { ClusterConfig } from '../config/cluster-config.ts';
+import type { EnclaveActor } from '../enclave/actor.ts';
+import type { ClusterHooks, Enclaves } from '../enclave/enclaves.ts';
+import type { EnclaveLog } from '../log/enclave-log.ts';
+import { Ownership } from '../ownership/ownership.ts';
+import { LinkServer } from './link-server.ts';
+
+export interface SeatModules {
+  readonly store: TopologyStore;
+  readonly warn: (fields: object, message: string) => void;
+}
+
+export interface SeatHouse {
+  readonly api: Api;
+  readonly log: EnclaveLog;
+  readonly enclaves: Enclaves;
+  readonly answers: Counter<'code'>;
+  readonly maxBody: number;
+}
+
+/**
+ * This shard's seat in the cluster: what it sees of it, its heartbeat, the rules of whose enclave is whose, and the link
+ * on which routers reach it.
+ */
+export class Seat {
+  readonly view: ClusterView;
+  readonly #o: ClusterConfig;
+  readonly #m: SeatModules;
+  readonly #process = randomBytes(16);
+  #ownership: Ownership | null = null;
+  #links: LinkServer | null = null;
+  #beating: NodeJS.Timeout | null = null;
+
+  constructor(options: ClusterConfig, modules: SeatModules) {
+    this.#o = options;
+    this.#m = modules;
+    this.view = new ClusterView(modules.store, {
+      onBlind: (reason) =>
+        modules.warn({ reason }, 'the topology store can not be reached: going on with what was seen last'),
+    });
+  }
+
+  /** For Enclaves, which is there before the seat is taken. */
+  readonly hooks: ClusterHooks = {
+    mayWake: (enclave) => this.#ownership?.mayWake(enclave) ?? false,
+    mayOpen: (enclave, owner) => this.#ownership?.mayOpen(enclave, owner) ?? true,
+    opened: (actor) => this.#ownership?.opened(actor),
+  };
+
+  readonly confirm = (actor: EnclaveActor): Promise<number> => this.#ownership?.confirm(actor) ?? Promise.resolve(0);
+
+  /** Listens for routers, and says so with a heartbeat. Resolves to the address of the link. */
+  async take(house: SeatHouse): Promise<string> {
+    const { shard, link } = this.#o;
+    const { enclaves, log } = house;
+    const failed = (error: unknown): void => this.#m.warn({ err: error }, 'a request failed');
+    const ownership = new Ownership({ shard, view: this.view, log, enclaves });
+    this.#ownership = ownership;
+    await this.view.look();
+    this.#links = await LinkServer.listen(
+      {
+        ...link,
+        secret: readLinkSecret(link.secret),
+        shard,
+        process: this.#process,
+        maxBody: house.maxBody,
+        window: { maxRequests: link.maxRequests, maxBytes: link.maxBytes },
+      },
+      {
+        api: house.api,
+        ownership,
+        topology: () => this.view.topology,
+        adopt: (topology) => void this.view.adopt(topology),
+        failed,
+        answered: (code) => {
+          if (code !== 0) house.answers.inc({ code: errorOf(code).code });
+        },
+      },
+    );
+    this.view.onTopology((topology) => this.#links?.tell(topology));
+    const url = link.url ?? `${link.tls ? 'wss' : 'ws'}://${hostOf(link.host)}:${this.#links.port}`;
+    const process = this.#process.toString('hex');
+    // When the store can't be reached, the view says so, once.
+    const beat = (): Promise<void> => {
+      const { version: topology } = this.view.topology;
+      const said = { url, process, topology, active: enclaves.active, guests: ownership.guests };
+      return this.#m.store.beat(shard, said, BEAT_VALID_MS).catch(() => {});
+    };
+    await beat();
+    this.#beating = setInterval(() => void beat(), BEAT_EVERY_MS);
+    return url;
+  }
+
+  /** Routers ask others from now on; resolves when what they had asked here is answered, or after `ms`. */
+  async leave(ms: number): Promise<void> {
+    if (this.#beating) clearInterval(this.#beating);
+    this.#ownership?.drain();
+    this.#links?.leave();
+    await this.#m.store.withdraw(this.#o.shard, this.#process.toString('hex')).catch(() => {});
+    await this.#links?.quiet(ms);
+  }
+
+  async close(): Promise<void> {
+    this.#ownership?.close();
+    this.view.close();
+    await this.#links?.close();
+    await this.#m.store.close();
+  }
+}
+
+const hostOf = (host: string): string => (host.includes(':') ? `[${host}]` : host);
