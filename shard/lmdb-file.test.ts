@@ -1,10 +1,11 @@
 import assert from 'node:assert/strict';
-import { mkdtempSync, readFileSync, rmSync, truncateSync, writeFileSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, truncateSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import { open } from 'lmdb';
 import { checkLmdbFile } from './lmdb-file.ts';
+import { makeLmdbFile } from './new-lmdb-file.ts';
 
 async function withStore(work: (folder: string, file: string) => void): Promise<void> {
   const folder = mkdtempSync(join(tmpdir(), 'enc-lmdb-'));
@@ -47,3 +48,23 @@ test('a file that ends before the root of its tree is refused', () =>
     truncateSync(file, 3 * 4096);
     assert.throws(() => checkLmdbFile(folder, 'log/'), /its end is missing: put log\/ back/);
   }));
+
+test('a new store is one that LMDB opens, nothing else is left behind, and one that is there is not touched', async () => {
+  const folder = join(mkdtempSync(join(tmpdir(), 'enc-lmdb-')), 'log');
+  try {
+    // as a start that was cut off leaves it
+    mkdirSync(join(folder, 'new'), { recursive: true });
+    writeFileSync(join(folder, 'new', 'data.mdb'), 'half');
+    await makeLmdbFile(folder);
+    assert.deepEqual(readdirSync(folder), ['data.mdb']);
+    checkLmdbFile(folder, 'log/');
+    const store = open({ path: folder, noSubdir: false });
+    await store.put('key', 'value');
+    await store.close();
+    const before = readFileSync(join(folder, 'data.mdb'));
+    await makeLmdbFile(folder);
+    assert.deepEqual(readFileSync(join(folder, 'data.mdb')), before);
+  } finally {
+    rmSync(join(folder, '..'), { recursive: true });
+  }
+});

@@ -9,6 +9,7 @@ import type { ReleaseGuard } from './guard/release-guard.ts';
 import { checkLmdbFile } from './lmdb-file.ts';
 import { openEmbeddedLog } from './log/embedded/index.ts';
 import type { EnclaveLog } from './log/enclave-log.ts';
+import { makeLmdbFile } from './new-lmdb-file.ts';
 import { openSigner, type Signer } from './signer/signer.ts';
 
 /** Everything that outlives the process. */
@@ -36,9 +37,14 @@ export async function openStores(config: Config, secp: Backend, hooks: StoreHook
   const { folders } = config;
   const { logger } = hooks;
   mkdirSync(folders.data, { recursive: true, mode: 0o700 });
-  checkLmdbFile(join(folders.keys, 'enclaves'), 'keys/');
-  checkLmdbFile(folders.guard, 'guard/');
-  checkLmdbFile(folders.log, 'log/');
+  for (const [folder, what] of [
+    [join(folders.keys, 'enclaves'), 'keys/'],
+    [folders.guard, 'guard/'],
+    [folders.log, 'log/'],
+  ] as const) {
+    checkLmdbFile(folder, what);
+    await makeLmdbFile(folder);
+  }
   const signer = await openSigner({ dir: folders.keys, backend: secp, maxUnwrapped: config.enclaves.maxActive });
   const ownGuard = await openFileGuard({
     folder: folders.guard,

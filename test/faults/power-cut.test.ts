@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { cutAt, record } from './power-cut.ts';
+import { cutAt, record, SURVIVALS } from './power-cut.ts';
 import { Random } from './random.ts';
 import { inFolder, Skipped } from './scenario.ts';
 import { Tally } from './tally.ts';
@@ -37,5 +37,17 @@ test(`each sync matters: without those of the log, of its contents, of the guard
     for (const unsynced of [/\/log\/data\.mdb$/, /\/log\/content\//, /\/guard\/data\.mdb$/, /\/keys\//]) {
       const found = await cutAt(run, { end, survival: 'nothing', unsynced, resumeMs: 500 }, random, new Tally());
       assert.ok(found.length > 0, `the syncs of ${unsynced} were not missed`);
+    }
+  }));
+
+test(`a folder whose very first start was cut off is one that a node starts on (seed ${SEED})`, (t) =>
+  recorded(t, async (folder) => {
+    const random = new Random(SEED);
+    const run = await record({ random, tally: new Tally(), folder }, { sync: true });
+    const first = run.recording.sentAt[0] ?? 0;
+    assert.ok(first > 20, 'the start itself was recorded');
+    for (const survival of SURVIVALS) {
+      const end = random.int(1, first);
+      assert.deepEqual(await cutAt(run, { end, survival }, random, new Tally()), []);
     }
   }));

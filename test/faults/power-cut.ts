@@ -12,7 +12,7 @@ import { Address, Stuck, Workload } from './workload.ts';
 const CUTS = 3;
 /** A node that was just started answers commits within this time, ms. */
 const RESUME_MS = 10_000;
-const SURVIVALS: readonly Survival[] = ['nothing', 'everything', 'whole writes', 'pages', 'sectors'];
+export const SURVIVALS: readonly Survival[] = ['nothing', 'everything', 'whole writes', 'pages', 'sectors'];
 
 export interface Recorded {
   readonly recording: Recording;
@@ -22,8 +22,9 @@ export interface Recorded {
 }
 
 /**
- * Records a node under load, down to its writes and syncs, and cuts the power at random moments of the recording: each
- * time a node is started on what may be left, and must still have all that had been sent by then.
+ * Records a node under load, down to its writes and syncs, and cuts the power at random moments of the recording, and
+ * once during its very first start: each time a node is started on what may be left, and must still have all that had
+ * been sent by then.
  */
 export async function powerCut(context: RunContext): Promise<string[]> {
   const { random, tally } = context;
@@ -36,6 +37,8 @@ export async function powerCut(context: RunContext): Promise<string[]> {
     const end = random.chance(0.5) ? random.pick(moments) : random.int(moments[0] ?? 0, recording.entries.length);
     violations.push(...(await cutAt(recorded, { end, survival: random.pick(SURVIVALS) }, random, tally)));
   }
+  const end = random.int(0, recording.sentAt[0] ?? 0);
+  violations.push(...(await cutAt(recorded, { end, survival: random.pick(SURVIVALS) }, random, tally)));
   return violations;
 }
 

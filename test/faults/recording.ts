@@ -22,6 +22,8 @@ type Entry =
   | { readonly kind: 'sent'; readonly bytes: Buffer };
 
 const HEADER = 24;
+/** Beyond all inodes. */
+const NEXT_FILE = 1n << 64n;
 /** Content that LMDB keeps by memory map and makes anew when nobody has it open. */
 const VOLATILE = /(^|\/)lock\.mdb$/;
 
@@ -62,7 +64,7 @@ export class Recording {
 
   constructor(file: string, root: string) {
     this.root = root;
-    this.entries = parse(readFileSync(file));
+    this.entries = numbered(parse(readFileSync(file)));
   }
 
   /** Positions right behind something that was sent: the moments at which a client knew something new. */
@@ -202,4 +204,27 @@ function parse(file: Buffer): Entry[] {
     if (kind === 8) entries.push({ kind: 'sent', bytes });
   }
   return entries;
+}
+
+/** The inode of a file that has lost its last name may come back as another file: that one gets a number of its own. */
+function numbered(entries: readonly Entry[]): Entry[] {
+  const names = new Map<string, bigint>();
+  const numbers = new Map<bigint, bigint>();
+  return entries.map((entry) => {
+    if (entry.kind === 'unlink') names.delete(entry.path);
+    if (entry.kind === 'rename') {
+      const inode = names.get(entry.from);
+      names.delete(entry.from);
+      if (inode !== undefined) names.set(entry.to, inode);
+    }
+    if (!('inode' in entry)) return entry;
+    const { inode } = entry;
+    if (entry.kind === 'name' && !entry.folder) {
+      const before = numbers.get(inode);
+      if (before === undefined) numbers.set(inode, inode);
+      else if (![...names.values()].includes(inode)) numbers.set(inode, before + NEXT_FILE);
+      names.set(entry.path, inode);
+    }
+    return { ...entry, inode: numbers.get(inode) ?? inode };
+  });
 }
