@@ -14,9 +14,11 @@ import type { AppendResult, EnclaveLog, Epoch, LogKey } from '../log/enclave-log
 import type { ShardMetrics } from '../metrics.ts';
 import type { SequencerKey } from '../signer/sequencer-key.ts';
 import { errorBytes } from './answers.ts';
+import { type CheckpointState, Checkpoints } from './checkpoints.ts';
 import type { PendingCommit, Waiter } from './commit.ts';
+import { DueTimer } from './due-timer.ts';
 import type { EnclaveHost } from './enclave-host.ts';
-import { type Exported, emptyBatch, type InFlight } from './in-flight.ts';
+import { emptyBatch, type InFlight } from './in-flight.ts';
 import { nameOf } from './name.ts';
 
 /** Batches staged and not yet released (ARCHITECTURE §2). */
@@ -28,10 +30,6 @@ const WORTH_A_BATCH = 16;
 const MAX_BATCH = 512;
 /** Commits that may wait to be staged; more are `overloaded`. Two full pipelines' worth. */
 export const MAX_QUEUE = 4096;
-/** Events between checkpoints (ARCHITECTURE §3); more when the state is large, so that writing checkpoints stays a
- *  bounded share of writing events: a checkpoint of n bytes is due after n / 256 events at the earliest. */
-const CHECKPOINT_EVENTS = 4096;
-const CHECKPOINT_BYTES_PER_EVENT = 256;
 
 const TYPE_DELETE = TYPES.indexOf('Delete');
 const UNAVAILABLE = errorNumber('unavailable');
@@ -58,16 +56,11 @@ export interface ActorModules {
   readonly confirm: ((actor: EnclaveActor) => Promise<number>) | null;
 }
 
-export interface ActorState {
-  readonly key: LogKey;
+export interface ActorState extends CheckpointState {
   readonly kernel: Kernel;
   readonly host: EnclaveHost;
   readonly sequencer: SequencerKey | null;
-  readonly epoch: Epoch;
   readonly head: Head;
-  /** seq and size of the last checkpoint, −1 and 0 if there is none */
-  readonly checkpointSeq: number;
-  readonly checkpointBytes: number;
   /** bytes of the log that this enclave takes, about */
   readonly bytes: number;
 }
@@ -113,12 +106,10 @@ export class EnclaveActor {
   #closing: Waiter[] = [];
   #sealedHead: Head;
   #released: Head;
-  #checkpointSeq: number;
-  #checkpointBytes: number;
+  readonly #checkpoints: Checkpoints;
   #holding = false;
   #dropped = 0;
-  #timer: NodeJS.Timeout | null = null;
-  #timerAt = 0;
+  readonly #due: DueTimer;
 
   constructor(state: ActorState, modules: ActorModules) {
     this.key = state.key;
@@ -130,9 +121,12 @@ export class EnclaveActor {
     this.bytes = state.bytes;
     this.#sealedHead = state.head;
     this.#released = state.head;
-    this.#checkpointSeq = state.checkpointSeq;
-    this.#checkpointBytes = state.checkpointBytes;
+    this.#checkpoints = new Checkpoints(state, modules);
     this.#m = modules;
+    this.#due = new DueTimer(modules.now, () => {
+      this.pump();
+      this.#arm();
+    });
     this.#arm();
   }
 
@@ -195,7 +189,7 @@ export class EnclaveActor {
   drop(error: number): void {
     if (this.#dropped) return;
     this.#dropped = error;
-    if (this.#timer) clearTimeout(this.#timer);
+    this.#due.clear();
     const body = errorBytes(error);
     for (const batch of this.#batches.splice(0)) {
       for (const commit of batch.accepted) commit.reply(error, body);
@@ -235,7 +229,7 @@ export class EnclaveActor {
   /** Stages commits in the order in which they came. */
   #fill(batch: InFlight): void {
     const { kernel } = this;
-    const wantCheckpoint = this.#checkpointDue();
+    const wantCheckpoint = this.#checkpoints.due(kernel.head().seq);
     const taken = this.#ready.splice(0, MAX_BATCH);
     let next = 0;
     try {
@@ -309,7 +303,7 @@ export class EnclaveActor {
       batch.from = this.#sealedHead;
       this.#sealedHead = sealed.head;
       if (batch.checkpoint) {
-        batch.exported = this.#export(sealed.head);
+        batch.exported = this.#checkpoints.export(this.kernel, sealed.head);
         this.#holding = false;
       }
       if (sealed.events > 0 || sealed.closings > 0) this.#append(batch, sealed);
@@ -385,7 +379,7 @@ export class EnclaveActor {
         metrics?.events.inc(sealed.events);
       }
       if (sealed.closings > 0) metrics?.bundles.inc(sealed.closings);
-      if (batch.exported) this.#writeCheckpoint(batch.exported, sealed.head, sealed.timestamp);
+      if (batch.exported) this.#checkpoints.write(batch.exported, sealed.head, sealed.timestamp);
       for (const waiter of batch.waiters) waiter(0);
       this.#m.onReleased(this);
     }
@@ -405,56 +399,13 @@ export class EnclaveActor {
       .catch(() => commit.reply(UNAVAILABLE, errorBytes(UNAVAILABLE)));
   }
 
-  #checkpointDue(): boolean {
-    const since = this.kernel.head().seq - this.#checkpointSeq;
-    return since >= CHECKPOINT_EVENTS && since * CHECKPOINT_BYTES_PER_EVENT >= this.#checkpointBytes;
-  }
-
-  #export(head: Head): Exported {
-    const recentFrom = this.#checkpointSeq + 1;
-    const exported = { base: this.kernel.exportBase(), recent: this.kernel.exportRecents(recentFrom), recentFrom };
-    this.#checkpointSeq = head.seq;
-    this.#checkpointBytes = exported.base.length;
-    return exported;
-  }
-
-  #writeCheckpoint(exported: Exported, head: Head, timestamp: number): void {
-    let recentMaxExp = 0;
-    const view = new DataView(exported.recent.buffer, exported.recent.byteOffset, exported.recent.byteLength);
-    for (let at = 32; at < view.byteLength; at += 48) {
-      recentMaxExp = Math.max(recentMaxExp, Number(view.getBigUint64(at, true)));
-    }
-    this.#m.log.checkpoint(this.key, this.epoch, { head, ...exported, recentMaxExp, timestamp }).catch(() => {
-      // The next one carries all unexpired hashes again, so that none is missing.
-      this.#checkpointSeq = -1;
-      this.#m.metrics?.checkpointFailures.inc();
-    });
-  }
-
   /** Takes a checkpoint now if it is worth one: called before an idle enclave is evicted. */
   checkpointBeforeEviction(): void {
-    const head = this.kernel.head();
-    if (head.seq - this.#checkpointSeq < 64 || !this.kernel.atBoundary || !this.idle) return;
-    const exported = this.#export(head);
-    this.#writeCheckpoint(exported, head, this.kernel.timestamp);
+    if (this.idle) this.#checkpoints.beforeEviction(this.kernel);
   }
 
-  /** One timer per enclave, for the time at which the open bundle is due. */
+  /** The open bundle is closed when it is due, if there is a key to do it with. */
   #arm(): void {
-    const due = this.sequencer === null ? 0 : this.kernel.dueAt;
-    if (due === this.#timerAt) return;
-    if (this.#timer) clearTimeout(this.#timer);
-    this.#timerAt = due;
-    this.#timer =
-      due === 0
-        ? null
-        : setTimeout(
-            () => {
-              this.#timerAt = 0;
-              this.pump();
-              this.#arm();
-            },
-            Math.max(1, due - this.#m.now()),
-          );
+    this.#due.arm(this.sequencer === null ? 0 : this.kernel.dueAt);
   }
 }

@@ -2,17 +2,17 @@ import { randomBytes } from 'node:crypto';
 import { join } from 'node:path';
 import { isDiskFull, mayCommitAgain } from '../../journal/durable-file.ts';
 import { FRAME_HEADER, frame, framesOf } from '../../journal/frame.ts';
-import { asBuffer, readInt, writeInt } from '../bytes.ts';
+import { asBuffer } from '../bytes.ts';
 import { appendStep, deletesStep } from './append-step.ts';
 import { CONTENT_FILE_BYTES, ContentWriter, contentFileName, syncFolders } from './content-writer.ts';
 import type { ContentPlace } from './entry-row.ts';
 import { JOURNAL_BYTES, overwriteJournalKey, readOverwriteJournal } from './erase-journal.ts';
-import { OWNER } from './folder-owner.ts';
 import { decodeRows } from './journal-rows.ts';
 import { checkFormat } from './log-format.ts';
 import { opStep } from './op-step.ts';
+import { contentLength, contentOf, contentsOf, hasDeletes } from './packed-appends.ts';
 import { PendingRows } from './pending-rows.ts';
-import { APPENDED, type Appended, getRow, type LmdbStore, openStore } from './store.ts';
+import { APPENDED, type Appended, type LmdbStore, openStore } from './store.ts';
 import { type AppendTransaction, journalOverwrite, type Transaction } from './transaction.ts';
 import {
   CODE_FENCED,
@@ -20,9 +20,9 @@ import {
   CODE_UNKNOWN,
   type FromWriter,
   type GroupDone,
-  PACKED_HEADER,
   type WriteGroup,
 } from './writer-messages.ts';
+import { WriterMeta } from './writer-meta.ts';
 
 /** The journal's rows go to LMDB when there are so many groups or bytes of them: one commit for all, some milliseconds. */
 const APPLY_GROUPS = 64;
@@ -38,6 +38,7 @@ const NO_ROWS = new Uint8Array(0);
  */
 export class LogWriter {
   readonly #store: LmdbStore;
+  readonly #meta: WriterMeta;
   readonly #contents: ContentWriter;
   readonly #pending: PendingRows;
   readonly #applied: Int32Array;
@@ -64,25 +65,26 @@ export class LogWriter {
     contents: ContentWriter = new ContentWriter(join(folder, 'content')),
   ) {
     this.#store = openStore(folder);
+    this.#meta = new WriterMeta(this.#store);
     this.#applied = applied;
     this.#pending = new PendingRows(this.#store);
     this.#contents = contents;
     syncFolders(folder);
-    const { root, meta, erasures } = this.#store;
+    const { root, erasures } = this.#store;
     root.transactionSync(() => {
       checkFormat(this.#store);
-      meta.putSync(OWNER, this.#owner);
+      this.#meta.putOwner(this.#owner);
     });
     root.transactionSync(() => {
       this.#assertOwner();
       this.#adoptJournal(join(folder, 'content'));
       // A former owner that still runs may be writing behind its durable end: never share its file.
-      const file = (getRow(meta, FILE)?.readUInt32LE(0) ?? 0) + 1;
+      const file = this.#meta.file + 1;
       this.#contents.begin(file);
-      meta.putSync(FILE, uint32(file));
-      this.#putJournal();
+      this.#meta.putFile(file);
+      this.#meta.putJournal(file, this.#nonce);
     });
-    this.#contents.cutTails(this.#ends());
+    this.#contents.cutTails(this.#meta.ends());
     const left: ContentPlace[] = [];
     for (const { key, value } of erasures.getRange({ start: Buffer.from([JOURNAL_BYTES]) }))
       left.push(readOverwriteJournal(key, value));
@@ -261,16 +263,15 @@ export class LogWriter {
 
   /** LMDB gets all rows, and the journal goes on with a nonce of its own: in a new file if this one has no room for so many bytes. */
   #renew(bytes: number): void {
-    const { root, meta } = this.#store;
     const file =
       this.#end + FRAME_HEADER + bytes > CONTENT_FILE_BYTES && this.#end > 0 ? this.#contents.file + 1 : null;
     const nonce = randomBytes(16);
-    root.transactionSync(() => {
+    this.#store.root.transactionSync(() => {
       this.#assertOwner();
       this.#putPending();
       // Recorded before it is used: the next run takes the number behind it.
-      if (file !== null) meta.putSync(FILE, uint32(file));
-      this.#putJournal(file ?? this.#contents.file, nonce);
+      if (file !== null) this.#meta.putFile(file);
+      this.#meta.putJournal(file ?? this.#contents.file, nonce);
     });
     this.#inLmdb((this.#group - 1) | 0);
     this.#nonce = nonce;
@@ -282,13 +283,12 @@ export class LogWriter {
 
   /** The last run's frames that LMDB does not have yet. */
   #adoptJournal(folder: string): void {
-    const journal = getRow(this.#store.meta, JOURNAL);
-    if (journal === undefined) return;
-    const file = journal.readUInt32LE(0);
-    const start = this.#ends().get(file) ?? 0;
+    const { journal } = this.#meta;
+    if (journal === null) return;
+    const start = this.#meta.ends().get(journal.file) ?? 0;
     let end = start;
     // A frame that was damaged later ends them too: the release guard knows what its enclaves have lost.
-    for (const found of framesOf(join(folder, contentFileName(file)), start, journal.subarray(4))) {
+    for (const found of framesOf(join(folder, contentFileName(journal.file)), start, journal.nonce)) {
       for (const { table, key, value } of decodeRows(found.rows)) {
         const rows = this.#store[APPENDED[table] as Appended];
         if (value === null) rows.removeSync(key);
@@ -296,17 +296,13 @@ export class LogWriter {
       }
       end = found.end;
     }
-    if (end > start) this.#store.meta.putSync(endKey(file), uint64(end));
-  }
-
-  #putJournal(file = this.#contents.file, nonce = this.#nonce): void {
-    this.#store.meta.putSync(JOURNAL, Buffer.concat([uint32(file), nonce]));
+    if (end > start) this.#meta.putEnd(journal.file, end);
   }
 
   /** All rows of the journal, and how far LMDB is with it; `beyond`: bytes behind it that this transaction refers to. */
   #putPending(beyond = 0): void {
     this.#pending.apply(this.#store);
-    if (this.#end + beyond > 0) this.#store.meta.putSync(endKey(this.#contents.file), uint64(this.#end + beyond));
+    if (this.#end + beyond > 0) this.#meta.putEnd(this.#contents.file, this.#end + beyond);
   }
 
   /** All groups up to this one are in LMDB. */
@@ -316,7 +312,7 @@ export class LogWriter {
   }
 
   #isOwner(): boolean {
-    return getRow(this.#store.meta, OWNER)?.equals(this.#owner) === true;
+    return this.#meta.isOwner(this.#owner);
   }
 
   #assertOwner(): void {
@@ -355,67 +351,4 @@ export class LogWriter {
       if (this.#failed(error)) throw error;
     }
   }
-
-  #ends(): Map<number, number> {
-    const ends = new Map<number, number>();
-    for (const { key, value } of this.#store.meta.getRange({ start: endKey(0), end: endKey(0xffff_ffff) }))
-      ends.set(key.readUInt32BE(END.length), readInt(value, 0));
-    return ends;
-  }
-}
-
-const FILE = Buffer.from('file');
-const END = Buffer.from('end/');
-/** u32 content file, bytes16 nonce: where frames of the current run are, and how they are told from anything else */
-const JOURNAL = Buffer.from('journal');
-
-function endKey(file: number): Buffer {
-  const key = Buffer.alloc(END.length + 4);
-  END.copy(key);
-  key.writeUInt32BE(file, END.length);
-  return key;
-}
-
-function uint32(value: number): Buffer {
-  const bytes = Buffer.alloc(4);
-  bytes.writeUInt32LE(value);
-  return bytes;
-}
-
-function uint64(value: number): Buffer {
-  const bytes = Buffer.alloc(8);
-  writeInt(bytes, value, 0);
-  return bytes;
-}
-
-function hasDeletes(packed: Buffer, appends: number): boolean {
-  for (let i = 0, at = 0; i < appends; i++, at += packed.readUInt32LE(at))
-    if (packed.readUInt32LE(at + 8) > 0) return true;
-  return false;
-}
-
-/** The content of a packed append. */
-function contentOf(one: Buffer): Buffer {
-  const start = PACKED_HEADER + one.readUInt32LE(4) + 32 * one.readUInt32LE(8);
-  return one.subarray(start, start + one.readUInt32LE(12));
-}
-
-function contentsOf(packed: Buffer, group: WriteGroup): Buffer[] {
-  const parts: Buffer[] = [];
-  collect(packed, group.appends, parts);
-  for (const op of group.ops) if (op.kind === 'replace') collect(asBuffer(op.packed), op.appends, parts);
-  return parts;
-}
-
-function collect(packed: Buffer, appends: number, parts: Buffer[]): void {
-  for (let i = 0, at = 0; i < appends; i++, at += packed.readUInt32LE(at)) {
-    const content = contentOf(packed.subarray(at));
-    if (content.length > 0) parts.push(content);
-  }
-}
-
-function contentLength(packed: Buffer, appends: number): number {
-  let length = 0;
-  for (let i = 0, at = 0; i < appends; i++, at += packed.readUInt32LE(at)) length += packed.readUInt32LE(at + 12);
-  return length;
 }
