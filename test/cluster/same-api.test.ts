@@ -6,8 +6,8 @@ import { test } from 'node:test';
 import { fileURLToPath } from 'node:url';
 
 const ROOT = fileURLToPath(new URL('../..', import.meta.url));
-/** Looks at what a shard's operator port counts, which is another process's than the router's. */
-const OF_ONE_NODE = /operator\.test\.ts$/;
+/** These look at what a node counts on its operator port, which a router does not know. */
+const OF_ONE_NODE = /(operator|sleep)\.test\.ts$/;
 
 test('a router in front of shards passes the suites of a single node: status, headers and every byte', async () => {
   const suites = globSync('test/api/*.test.ts', { cwd: ROOT }).filter((file) => !OF_ONE_NODE.test(file));
