@@ -13,7 +13,7 @@ const RUNS: Readonly<Record<string, number>> = {
   filter: 300,
   manifest: 200,
   snapshot: 25,
-  log: 6,
+  log: 9,
 };
 
 describe(`short runs of every target, seed ${SEED}`, () => {

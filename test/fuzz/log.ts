@@ -41,7 +41,12 @@ function files(folder: string): string[] {
 /** Changes one file of the log: bits, bytes, pages, length. Returns what it did. */
 function damage(folder: string, random: Random): string {
   const wanted = files(folder).filter((file) => statSync(file).size > 0 && !file.endsWith('lock.mdb'));
-  const file = random.pick(wanted);
+  // Of the journal only contents matter once the node was stopped; LMDB is where everything else is.
+  const [tables, others] = [
+    wanted.filter((file) => file.endsWith('.mdb')),
+    wanted.filter((file) => !file.endsWith('.mdb')),
+  ];
+  const file = random.pick(others.length === 0 || random.chance(0.7) ? tables : others);
   const bytes = readFileSync(file);
   // Most of a fresh file is unused; what is used stands at its start.
   const used = bytes.findLastIndex((byte) => byte !== 0) + 1;
