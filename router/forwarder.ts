@@ -195,8 +195,6 @@ export class Forwarder implements LinkEvents {
     this.#pumps.delete(flight);
   }
 
-  // ---- what the links tell
-
   answered(flight: Flight, code: number, body: Uint8Array): void {
     if (code === UNAVAILABLE && !flight.flowing) {
       const pause = RETRY_PAUSES[flight.refusals++];
@@ -297,8 +295,6 @@ export class Forwarder implements LinkEvents {
   down(shard: number, why: string): void {
     this.#m.log({ shard, why }, 'the link to a shard is down');
   }
-
-  // ---- time
 
   #tick(): void {
     const now = performance.now();
