@@ -2,8 +2,8 @@ import { parentPort, workerData } from 'node:worker_threads';
 import type { FromGuardWriter, GuardWriterData, ToGuardWriter } from './guard-messages.ts';
 import { GuardWriter } from './guard-writer.ts';
 
-/** How long watermarks wait for others before they go from the journal to LMDB, ms. */
-const APPLY_AFTER_MS = 250;
+/** How long watermarks wait for others before they go from the journal to LMDB, ms: receipts wait for that transaction. */
+const APPLY_AFTER_MS = 2000;
 /** When it is tried again after a failure, a full disk say, ms. */
 const AGAIN_AFTER_MS = 1000;
 

@@ -25,8 +25,8 @@ import {
 import { WriterMeta } from './writer-meta.ts';
 
 /** The journal's rows go to LMDB when there are so many groups or bytes of them: one commit for all, some milliseconds. */
-const APPLY_GROUPS = 64;
-const APPLY_BYTES = 1024 * 1024;
+const APPLY_GROUPS = 256;
+const APPLY_BYTES = 4 * 1024 * 1024;
 
 const NO_ROWS = new Uint8Array(0);
 

@@ -2,8 +2,9 @@ import { parentPort, workerData } from 'node:worker_threads';
 import { LogWriter } from './log-writer.ts';
 import type { FromWriter, ToWriter, WriterData } from './writer-messages.ts';
 
-/** How long rows wait for others before they go from the journal to LMDB, ms. */
-const APPLY_AFTER_MS = 100;
+/** How long rows wait for others before they go from the journal to LMDB, ms: commits wait for that transaction some
+ *  milliseconds, so it must be rare, and readers look through the rows that wait, so they must be few. */
+const APPLY_AFTER_MS = 500;
 /** When it is tried again after a failure, a full disk say, ms. */
 const AGAIN_AFTER_MS = 1000;
 
