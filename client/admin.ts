@@ -18,7 +18,9 @@ export interface Topology {
 export interface TopologyMember {
   readonly shard: number;
   readonly alive: boolean;
-  /** of those that are alive: their link, the version that they follow, enclaves open, and those of them that will move */
+  /** of those that are alive: whether they are no longer part of the topology, their link, the version that they follow,
+   *  enclaves open, and those of them that will move */
+  readonly leaving?: boolean;
   readonly url?: string;
   readonly topology?: number;
   readonly active?: number;
@@ -146,6 +148,7 @@ function topologyOf(answer: unknown): Topology {
     shaped(member, 'a member', {
       shard: isSeq,
       alive: is(true, false),
+      'leaving?': is(true, false),
       'url?': isText,
       'topology?': isSeq,
       'active?': isSeq,

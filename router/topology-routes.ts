@@ -14,6 +14,9 @@ const INVALID_COMMIT = errorNumber('invalid_commit');
 const STATE_MISMATCH = errorNumber('state_mismatch');
 const UNAVAILABLE = errorNumber('unavailable');
 
+/** Shards with higher numbers than the topology has are looked for this far: they live until somebody stops them. */
+const LEAVING = 256;
+
 export interface TopologyModules extends DoorModules {
   readonly view: ClusterView;
   readonly store: TopologyStore;
@@ -33,15 +36,17 @@ export function topologyRoutes(app: FastifyInstance, modules: TopologyModules): 
       work(exchange).catch(() => exchange.answer(UNAVAILABLE, errorBytes(UNAVAILABLE)));
     };
   const show = async (exchange: Exchange): Promise<void> => {
-    const { topology, beats } = await store.look(view.topology.shards);
+    const { topology, beats } = await store.look(Math.max(view.topology.shards, view.topology.before) + LEAVING);
     view.adopt(topology);
-    const shards = Array.from({ length: topology.shards }, (_, shard) => {
+    const { version, shards } = topology;
+    const leaving = [...beats.keys()].filter((shard) => shard >= shards).sort((a, b) => a - b);
+    const members = [...Array.from({ length: shards }, (_, shard) => shard), ...leaving].map((shard) => {
       const beat = beats.get(shard);
       if (!beat) return { shard, alive: false };
-      const { url, topology: version, active, guests } = beat;
-      return { shard, alive: true, url, topology: version, active, guests };
+      const { url, topology: follows, active, guests } = beat;
+      return { shard, alive: true, leaving: shard >= shards, url, topology: follows, active, guests };
     });
-    const body = { type: 'Topology', version: topology.version, shards: topology.shards, members: shards };
+    const body = { type: 'Topology', version, shards, members };
     exchange.answer(0, Buffer.from(JSON.stringify(body)));
   };
   app.get('/cluster/topology', guarded(show));

@@ -46,7 +46,9 @@ async function followed(context: Context, version: number): Promise<void> {
   try {
     for (;;) {
       const seen = await topology(context);
-      const follow = seen.members.filter((member) => member.alive && (member.topology ?? 0) >= version).length;
+      const follow = seen.members.filter(
+        (member) => member.alive && !member.leaving && (member.topology ?? 0) >= version,
+      ).length;
       bar.update(follow, seen.shards);
       if (follow === seen.shards || seen.version > version || Date.now() > until) return show(context, seen);
       await sleep(LOOK_MS, undefined, { signal: context.signal });
@@ -60,6 +62,10 @@ function show({ out }: Context, seen: Topology): void {
   const lines = seen.members.map((member) => {
     if (!member.alive) return `  shard ${member.shard}  ${out.bad('no heartbeat')}`;
     const behind = member.topology === seen.version ? '' : `, still follows version ${member.topology}`;
+    if (member.leaving) {
+      const left = member.active ? `${member.active} enclaves still open` : 'nothing open, it may be stopped';
+      return `  shard ${member.shard}  leaving  ${left}  ${out.dim(member.url ?? '')}`;
+    }
     const moving = member.guests ? `, ${member.guests} to move` : '';
     return `  shard ${member.shard}  ${out.good('alive')}  ${member.active} enclaves open${moving}${behind}  ${out.dim(member.url ?? '')}`;
   });

@@ -76,6 +76,13 @@ export class Child {
     clearTimeout(late);
   }
 
+  /** Ends it in order and starts it again; resolves when it is ready. */
+  async restart(): Promise<void> {
+    await this.stop();
+    this.#stopping = false;
+    await this.start();
+  }
+
   kill(): void {
     this.#stopping = true;
     this.#process?.kill('SIGKILL');

@@ -10,6 +10,8 @@ const ROOT = fileURLToPath(new URL('../..', import.meta.url));
 
 export interface LocalClusterOptions {
   readonly shards: number;
+  /** default 1; further ones listen on the ports that follow */
+  readonly routers?: number;
   readonly host: string;
   readonly port: number;
   readonly data: string;
@@ -47,7 +49,9 @@ export class LocalCluster {
   readonly #say: (line: string) => void;
   /** in the order in which they are started; they are ended the other way round */
   readonly #parts: Child[] = [];
-  #url = '';
+  readonly #urls = new Map<string, string>();
+  readonly #operators = new Map<string, string>();
+  #common: Part['env'] = {};
 
   private constructor(options: LocalClusterOptions, say: (line: string) => void) {
     this.#o = options;
@@ -66,7 +70,35 @@ export class LocalCluster {
       await cluster.stop();
       throw error;
     }
-    return { cluster, url: cluster.#url };
+    return { cluster, url: cluster.url() };
+  }
+
+  /** Where a router listens. */
+  url(router = 0): string {
+    return this.#urls.get(routerName(router)) ?? '';
+  }
+
+  /** Where the operator port of a shard or a router is, '' if it has none. */
+  operatorUrl(name: string): string {
+    return this.#operators.get(name) ?? '';
+  }
+
+  /** Starts one more shard; it gets enclaves when the topology names it. */
+  async startShard(shard: number): Promise<void> {
+    const env = shardEnv(this.#common, shard, resolve(this.#o.data));
+    await this.#part(this.#node(`shard ${shard}`, 'shard/main.ts', /^shard \d+ on (\S+)$/m, env));
+  }
+
+  /** Ends a part in order, for good. */
+  async stopPart(name: string): Promise<void> {
+    const at = this.#parts.findIndex((part) => part.name === name);
+    const [part] = at < 0 ? [] : this.#parts.splice(at, 1);
+    await part?.stop();
+  }
+
+  /** Ends a part in order and starts it again, on the same ports. */
+  async restartPart(name: string): Promise<void> {
+    await this.#parts.find((part) => part.name === name)?.restart();
   }
 
   /** Process ids of the parts whose name matches. */
@@ -87,14 +119,14 @@ export class LocalCluster {
   }
 
   async #start(): Promise<void> {
-    const { shards, port, host } = this.#o;
+    const { shards, routers = 1 } = this.#o;
     const data = resolve(this.#o.data);
     mkdirSync(data, { recursive: true, mode: 0o700 });
     const secret = join(data, 'link-secret');
     if (!existsSync(secret)) writeFileSync(secret, `${randomBytes(32).toString('hex')}\n`, { mode: 0o600 });
     const log = this.#o.redis ?? (await this.#redis('redis-log', data));
     const guard = this.#o.guard ?? (await this.#redis('redis-guard', data));
-    const common = {
+    this.#common = {
       ENC_LOG_LEVEL: 'warn',
       ...Object.fromEntries(Object.entries(this.#o.env).filter(([name]) => !OWN.includes(name))),
       ENC_LOG_REDIS: log,
@@ -103,17 +135,23 @@ export class LocalCluster {
       ENC_LINK_SECRET: secret,
       ENC_KEYS_DIR: join(data, 'keys'),
     };
-    await Promise.all(
-      Array.from({ length: shards }, (_, i) =>
-        this.#part(this.#node(`shard ${i}`, 'shard/main.ts', /^shard \d+ on (\S+)$/m, shardEnv(common, i, data))),
-      ),
-    );
-    const env = { ...common, ENC_SHARDS: String(shards), ENC_DATA: data, ENC_HOST: host, ENC_PORT: String(port) };
-    await this.#part(
-      this.#node('router', 'router/main.ts', /^router on (\S+)$/m, env, (url) => {
-        this.#url = url;
-      }),
-    );
+    await Promise.all(Array.from({ length: shards }, (_, i) => this.startShard(i)));
+    await Promise.all(Array.from({ length: routers }, (_, i) => this.#router(i, data)));
+  }
+
+  /** Ports are chosen here, so that a router that is started again is found where it was. */
+  async #router(router: number, data: string): Promise<void> {
+    const { host, port, shards } = this.#o;
+    const own = port === 0 ? await freePort() : port + 2 * router;
+    const env = {
+      ...this.#common,
+      ENC_SHARDS: String(shards),
+      ENC_DATA: data,
+      ENC_HOST: host,
+      ENC_PORT: String(own),
+      ENC_OPS_PORT: String(port === 0 ? await freePort() : own + 1),
+    };
+    await this.#part(this.#node(routerName(router), 'router/main.ts', /^router on (\S+)$/m, env));
   }
 
   async #redis(name: string, data: string): Promise<string> {
@@ -122,11 +160,12 @@ export class LocalCluster {
     return `redis://127.0.0.1:${port}`;
   }
 
-  #node(name: string, entry: string, ready: RegExp, env: Part['env'], onUrl: (url: string) => void = () => {}): Part {
+  #node(name: string, entry: string, ready: RegExp, env: Part['env']): Part {
     const describe = (output: string): string => {
       const url = ready.exec(output)?.[1] ?? '';
-      onUrl(url);
+      this.#urls.set(name, url);
       const operator = /^operator port on (\S+)$/m.exec(output)?.[1];
+      if (operator) this.#operators.set(name, operator);
       return operator ? `${url}, operator port ${operator}` : url;
     };
     const args = [...(/^router/.test(name) ? ROUTER_ARGS : []), ...(this.#o.nodeArgs ?? []), join(ROOT, entry)];
@@ -139,6 +178,8 @@ export class LocalCluster {
     await child.start();
   }
 }
+
+const routerName = (router: number): string => (router === 0 ? 'router' : `router ${router}`);
 
 function shardEnv(common: Part['env'], shard: number, data: string): Part['env'] {
   return { ...common, ENC_SHARD: String(shard), ENC_DATA: join(data, `shard-${shard}`), ENC_OPS_PORT: '0' };

@@ -16,6 +16,7 @@ const count =
 
 interface Flags {
   readonly shards: number;
+  readonly routers: number;
   readonly port: number;
   readonly host: string;
   readonly data: string;
@@ -27,6 +28,7 @@ const { env } = process;
 const flags = new Command('npm run cluster --')
   .description('Runs a router and shards on this machine, with redis-servers of their own, until it is interrupted.')
   .option('--shards <n>', 'how many shards', count(1, 64), 3)
+  .option('--routers <n>', 'how many routers, on every other port from --port on', count(1, 16), 1)
   .option(
     '--port <port>',
     'port of the public API; 0 takes a free one',

@@ -12,7 +12,7 @@ const UNAVAILABLE = errorNumber('unavailable');
 
 /** How often it is looked whether enclaves can go back to their first choice, ms. */
 const TAKE_BACK_EVERY_MS = 500;
-/** An enclave goes back no sooner than this after it came, so that it does not bounce, ms (ARCHITECTURE §4). */
+/** An enclave that was taken over goes back no sooner than this, so that it does not bounce, ms (ARCHITECTURE §4). */
 const HELD_AT_LEAST_MS = 10_000;
 /** Its first choice has been seen alive for so long, ms. */
 const HEALTHY_FOR_MS = 1000;
@@ -52,8 +52,8 @@ export interface OwnershipModules {
  * - what is open here is served here, until an append or a look at the log says that somebody else owns it;
  * - what is asked for under the take-over flag is opened: a router could not reach the first choice;
  * - what was fenced away is opened again only as first choice under a newer topology, or on that flag;
- * - what is open here though another shard is its first choice goes back when that one is healthy, at an idle moment,
- *   and not sooner than 10 s after it came.
+ * - what is open here though another shard is its first choice goes back when that one is healthy, at an idle moment; if
+ *   it was taken over, not sooner than 10 s after it came, and at once if a new topology has moved it.
  */
 export class Ownership {
   readonly #m: OwnershipModules;
@@ -65,8 +65,8 @@ export class Ownership {
   readonly #seenSince = new Map<number, number>();
   readonly #timer: NodeJS.Timeout;
   #counted: Topology = NO_TOPOLOGY;
-  /** actors whose first choice is another shard */
-  #guests = new Set<EnclaveActor>();
+  /** actors whose first choice is another shard, and how long after they came they may go there, ms */
+  #guests = new Map<EnclaveActor, number>();
   #draining = false;
 
   constructor(modules: OwnershipModules) {
@@ -165,9 +165,9 @@ export class Ownership {
     this.#watchHealth(now);
     this.#countGuests();
     let given = 0;
-    for (const actor of this.#guests) {
+    for (const [actor, held] of this.#guests) {
       if (actor.dropped) this.#guests.delete(actor);
-      if (actor.dropped || !actor.idle || actor.readers > 0 || now - actor.openedAt < HELD_AT_LEAST_MS) continue;
+      if (actor.dropped || !actor.idle || actor.readers > 0 || now - actor.openedAt < held) continue;
       const since = this.#seenSince.get(this.#firstChoice(actor.key.enclave));
       if (since === undefined || now - since < HEALTHY_FOR_MS) continue;
       this.#guests.delete(actor);
@@ -188,8 +188,7 @@ export class Ownership {
 
   /** An actor has been opened. */
   opened(actor: EnclaveActor): void {
-    const { topology } = this.#m.view;
-    if (topology.shards > 0 && this.#firstChoice(actor.key.enclave) !== this.#m.shard) this.#guests.add(actor);
+    if (this.#belongsElsewhere(actor)) this.#guests.set(actor, HELD_AT_LEAST_MS);
   }
 
   /** After a change of topology the first choice of every open enclave may be another. */
@@ -197,8 +196,14 @@ export class Ownership {
     const { topology } = this.#m.view;
     if (topology === this.#counted) return;
     this.#counted = topology;
-    this.#guests = new Set();
-    for (const actor of this.#m.enclaves.actors()) this.opened(actor);
+    const before = this.#guests;
+    this.#guests = new Map();
+    for (const actor of this.#m.enclaves.actors())
+      if (this.#belongsElsewhere(actor)) this.#guests.set(actor, before.get(actor) ?? 0);
+  }
+
+  #belongsElsewhere(actor: EnclaveActor): boolean {
+    return this.#m.view.topology.shards > 0 && this.#firstChoice(actor.key.enclave) !== this.#m.shard;
   }
 
   #watchHealth(now: number): void {
