@@ -21,6 +21,10 @@ export interface LocalClusterOptions {
   readonly env: Readonly<Record<string, string | undefined>>;
   /** for the Node that runs routers and shards, such as --cpu-prof */
   readonly nodeArgs?: readonly string[];
+  /** settings of one shard alone */
+  readonly shardEnv?: (shard: number) => Readonly<Record<string, string>>;
+  /** false: a part that dies stays dead until `restart` (default true) */
+  readonly respawn?: boolean;
 }
 
 /** Settings of one process that the parts must not inherit. */
@@ -74,6 +78,11 @@ export class LocalCluster {
     return this.#parts.flatMap((part) => (name.test(part.name) && part.pid !== undefined ? [part.pid] : []));
   }
 
+  /** Starts the parts again whose name matches and that have died (`respawn: false`). Resolves when they are ready. */
+  async restart(name: RegExp): Promise<void> {
+    await Promise.all(this.#parts.filter((part) => name.test(part.name)).map((part) => part.start()));
+  }
+
   /** Routers first, then shards, then what they keep things in. */
   async stop(): Promise<void> {
     const kinds = [/^router/, /^shard/, /^redis/];
@@ -105,7 +114,12 @@ export class LocalCluster {
     };
     await Promise.all(
       Array.from({ length: shards }, (_, i) =>
-        this.#part(this.#node(`shard ${i}`, 'shard/main.ts', /^shard \d+ on (\S+)$/m, shardEnv(common, i, data))),
+        this.#part(
+          this.#node(`shard ${i}`, 'shard/main.ts', /^shard \d+ on (\S+)$/m, {
+            ...shardEnv(common, i, data),
+            ...this.#o.shardEnv?.(i),
+          }),
+        ),
       ),
     );
     const env = { ...common, ENC_SHARDS: String(shards), ENC_DATA: data, ENC_HOST: host, ENC_PORT: String(port) };
@@ -134,7 +148,7 @@ export class LocalCluster {
   }
 
   async #part(part: Part): Promise<void> {
-    const child = new Child(part, this.#say);
+    const child = new Child(part, this.#say, this.#o.respawn ?? true);
     this.#parts.push(child);
     await child.start();
   }
