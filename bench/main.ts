@@ -5,6 +5,7 @@
 import { Argument, Command, CommanderError, InvalidArgumentError } from 'commander';
 import { benchCluster } from './cluster.ts';
 import { benchCommits } from './commit.ts';
+import { benchFailover } from './failover.ts';
 import { benchGuard } from './guard.ts';
 import { benchHydrate } from './hydrate.ts';
 import { benchIdle } from './idle.ts';
@@ -29,6 +30,7 @@ const BENCHES: Readonly<Record<string, Bench>> = {
   root: benchRoot,
   guard: benchGuard,
   cluster: benchCluster,
+  failover: benchFailover,
   'redis-log': benchRedisLog,
 };
 
