@@ -266,7 +266,7 @@ export class ShardLink {
     this.#downSince = 0;
     this.#leaving = false;
     this.#writer = new FrameWriter(
-      (frame) => socket.send(frame, { binary: true }),
+      (frame, sent) => socket.send(frame, { binary: true }, sent),
       () => performance.now() - began,
     );
     socket.on('pong', heard).on('ping', heard);
