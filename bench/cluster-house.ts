@@ -10,8 +10,9 @@ import { processCpu, treeCpu } from './process-cpu.ts';
 export interface PartsCpu {
   readonly router: number;
   readonly shards: number;
-  /** both primaries */
-  readonly redis: number;
+  /** the primary of each Redis */
+  readonly log: number;
+  readonly guard: number;
   readonly replicas: number;
 }
 
@@ -105,24 +106,29 @@ export class ClusterHouse {
     return pid;
   }
 
-  cpu(): PartsCpu {
+  /** `shards`: how many of them take part, the first ones. */
+  cpu(shards: number): PartsCpu {
     const of = (name: RegExp): number => this.cluster.pids(name).reduce((sum, pid) => sum + treeCpu(pid), 0);
-    const servers = [this.log, this.guard];
+    const taking = Array.from({ length: shards }, (_, i) => i).join('|');
+    const sum = (servers: Replicated['replicas']): number =>
+      servers.reduce((used, server) => used + processCpu(server.pid), 0);
     return {
       router: of(/^router/),
-      shards: of(/^shard/),
-      redis: servers.reduce((sum, { primary }) => sum + processCpu(primary.pid), 0),
-      replicas: servers.flatMap(({ replicas }) => replicas).reduce((sum, replica) => sum + processCpu(replica.pid), 0),
+      shards: of(new RegExp(`^shard (${taking})$`)),
+      log: sum([this.log.primary]),
+      guard: sum([this.guard.primary]),
+      replicas: sum([...this.log.replicas, ...this.guard.replicas]),
     };
   }
 
   /** What all parts have used since `start`. */
-  cpuSince(start: PartsCpu): PartsCpu {
-    const now = this.cpu();
+  cpuSince(start: PartsCpu, shards: number): PartsCpu {
+    const now = this.cpu(shards);
     return {
       router: now.router - start.router,
       shards: now.shards - start.shards,
-      redis: now.redis - start.redis,
+      log: now.log - start.log,
+      guard: now.guard - start.guard,
       replicas: now.replicas - start.replicas,
     };
   }

@@ -27,7 +27,7 @@ import { type Author, Corpus } from './corpus.ts';
 
 export const EXP_WINDOW = 600_000;
 /** Enclaves that the filler has open at once; it makes as many at the same time. */
-const AT_ONCE = 128;
+const AT_ONCE = 512;
 const DRAIN_MS = 10_000;
 
 type FillStores = Omit<Stores, 'close'> & { close(): Promise<void> };
@@ -136,11 +136,11 @@ export class Filler {
     fits: (enclave: Uint8Array) => boolean = () => true,
   ): Promise<Founded> {
     const { corpus, inspector } = this;
-    const made = (): { enclave: string; text: string } =>
-      corpus.manifest(owner, members, `${this.now}-${this.#founded++}`, this.now + 1000, bundle);
+    const made = (): { enclave: string; text: Buffer } =>
+      corpus.unsignedManifest(owner, members, `${this.now}-${this.#founded++}`, this.now + 1000, bundle);
     let { enclave, text } = made();
     while (!fits(unhex(enclave))) ({ enclave, text } = made());
-    const manifest = inspector.inspect(Buffer.from(text), 'post').bytes.slice();
+    const manifest = inspector.inspect(text, 'post').bytes.slice();
     const key = { enclave: unhex(enclave), lane: 0 };
     const { signer } = this.#stores;
     const seed = manifest.slice(216, 248);
