@@ -1,72 +1,41 @@
-import { mkdtempSync, rmSync } from 'node:fs';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
-import { LocalCluster } from '../cluster/local/local-cluster.ts';
-import { calibrate } from './calibrate.ts';
+import { missing } from '../test/parts/redis.ts';
+import { ClusterHouse } from './cluster-house.ts';
+import { saturate, saturatedRow } from './cluster-load.ts';
+import { benchManyEnclaves } from './cluster-many.ts';
 import { CommitSupply } from './commit.ts';
-import { runLoad } from './load/run-load.ts';
 import { type BenchOptions, scaled } from './options.ts';
-import { treeCpu } from './process-cpu.ts';
-import { type BenchResult, costOf, latencies } from './result.ts';
+import type { BenchResult } from './result.ts';
 
-const CONNECTIONS = 64;
 const WARM_UP = 40_000;
 const MEASURED = 60_000;
-const RECEIPT = '"type":"Receipt"';
+const REPLICATED = 30_000;
 
-/** One hot enclave through one router and one shard: what each part costs (ARCHITECTURE §6). */
+/** What a cluster costs (ARCHITECTURE §6), and what its size costs. */
 export async function benchCluster(options: BenchOptions): Promise<BenchResult[]> {
-  const data = mkdtempSync(join(tmpdir(), 'enc-bench-cluster-'));
-  const { cluster, url } = await LocalCluster.start(
-    {
-      shards: 1,
-      host: '127.0.0.1',
-      port: 0,
-      data,
-      redis: null,
-      guard: null,
-      env: process.env,
-      nodeArgs: options.nodeArgs,
-    },
-    () => {},
-  );
-  // A bench that fails must not leave its cluster behind.
-  const abandon = (): void => cluster.kill();
-  process.once('exit', abandon);
+  if (missing) {
+    console.log(`cluster: left out, ${missing}`);
+    return [];
+  }
+  return [...(await hot(options)), await replicated(options), ...(await benchManyEnclaves(options))];
+}
+
+/** One hot enclave through one router and one shard: what each part costs. */
+async function hot(options: BenchOptions): Promise<BenchResult[]> {
+  const house = await ClusterHouse.start({ shards: 1, nodeArgs: options.nodeArgs });
   try {
-    const supply = await CommitSupply.open(url);
-    const load = { url, method: 'POST', path: '/', connections: CONNECTIONS, good: RECEIPT, rate: 0 } as const;
-    await runLoad({ ...load, bodies: supply.bodies(scaled(options, WARM_UP, 1000)) });
-    const bodies = supply.bodies(scaled(options, MEASURED, 1000));
-    const cpu = (name: RegExp): number => cluster.pids(name).reduce((sum, pid) => sum + treeCpu(pid), 0);
-    const all = (): number[] => [cpu(/^router/), cpu(/^shard/), cpu(/^redis/)];
-    const before = calibrate().c;
-    const start = all();
-    const full = await runLoad({ ...load, bodies });
-    const [router = 0, shard = 0, redis = 0] = all().map((now, i) => now - (start[i] as number));
-    const c = (before + calibrate().c) / 2;
-    const cost = costOf(router + shard + redis, full.good, c);
-    const each = (used: number): number => ((used / full.good) * 1e6) / c;
+    const supply = await CommitSupply.open(house.url);
+    await saturate(house, supply.bodies(scaled(options, WARM_UP, 1000)));
+    const run = await saturate(house, supply.bodies(scaled(options, MEASURED, 1000)));
+    const row = saturatedRow('cluster', '1 router, 1 shard, both Redis primaries; one hot enclave', run);
+    const part = (used: number): number => ((used / run.load.good) * 1e6) / run.c;
+    const beyond = row.beyond_c as number;
     return [
-      {
-        name: 'cluster',
-        what: `1 router, 1 shard, both Redis primaries; one per POST, one hot enclave, ${CONNECTIONS} connections`,
-        rate: full.good / full.seconds,
-        ...cost,
-        ...latencies(full.latencies),
-        must: 'beyond crypto ≤ 1.3 c',
-        met: cost.beyond_c <= 1.3,
-        goal_c: 1,
-        commits: full.good,
-        shard_c: each(shard),
-      },
-      share('cluster-router', each(router), c, 0.55),
-      share('cluster-redis', each(redis), c, 0.25),
+      { ...row, must: 'beyond crypto ≤ 1.3 c', met: beyond <= 1.3, goal_c: 1 },
+      share('cluster-router', part(run.cpu.router), run.c, 0.55),
+      share('cluster-redis', part(run.cpu.log + run.cpu.guard), run.c, 0.25),
     ];
   } finally {
-    process.off('exit', abandon);
-    await cluster.stop();
-    rmSync(data, { recursive: true, force: true });
+    await house.remove();
   }
 }
 
@@ -80,4 +49,23 @@ function share(name: string, cost: number, c: number, must: number): BenchResult
     must: `≤ ${must} c`,
     met: cost <= must,
   };
+}
+
+/** The same with a replica of each Redis, which every write waits for. What the replicas cost stands apart. */
+async function replicated(options: BenchOptions): Promise<BenchResult> {
+  const house = await ClusterHouse.start({ shards: 1, replicas: 1, nodeArgs: options.nodeArgs });
+  try {
+    const supply = await CommitSupply.open(house.url);
+    await saturate(house, supply.bodies(scaled(options, REPLICATED / 2, 1000)));
+    const run = await saturate(house, supply.bodies(scaled(options, REPLICATED, 1000)));
+    const what = 'log and guard with a replica each, counted; the replicas are not in the cost';
+    const replicas = (run.cpu.replicas / run.load.good) * 1e6;
+    return {
+      ...saturatedRow('cluster-replicated', what, run),
+      replicas_us: replicas,
+      replicas_c: replicas / run.c,
+    };
+  } finally {
+    await house.remove();
+  }
 }

@@ -80,6 +80,29 @@ export class Corpus {
     exp: number,
     bundle = {},
   ): { enclave: string; text: string } {
+    const { enclave, draft } = this.#founding(owner, members, nonce, exp, bundle);
+    return { enclave, text: this.commit(owner, enclave, draft) };
+  }
+
+  /** The same with a signature of zeros. */
+  unsignedManifest(
+    owner: Author,
+    members: readonly Author[],
+    nonce: string,
+    exp: number,
+    bundle = {},
+  ): { enclave: string; text: Buffer } {
+    const { enclave, draft } = this.#founding(owner, members, nonce, exp, bundle);
+    return { enclave, text: this.unsigned(owner, enclave, draft) };
+  }
+
+  #founding(
+    owner: Author,
+    members: readonly Author[],
+    nonce: string,
+    exp: number,
+    bundle: object,
+  ): { enclave: string; draft: Draft } {
     const init = [
       { identity: owner.id, state: 'OWNER', traits: ['admin'] },
       ...members.map(({ id }) => ({ identity: id, state: 'MEMBER', traits: [] })),
@@ -103,7 +126,7 @@ export class Corpus {
       },
     });
     const enclave = this.enclaveId(owner, content);
-    return { enclave, text: this.commit(owner, enclave, { type: 'Manifest', content, exp }) };
+    return { enclave, draft: { type: 'Manifest', content, exp } };
   }
 
   /** The id that a Manifest of this author and content founds. */

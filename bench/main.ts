@@ -5,13 +5,14 @@
 import { Argument, Command, CommanderError, InvalidArgumentError } from 'commander';
 import { benchCluster } from './cluster.ts';
 import { benchCommits } from './commit.ts';
+import { benchFailover } from './failover.ts';
 import { benchGuard } from './guard.ts';
 import { benchHydrate } from './hydrate.ts';
 import { benchIdle } from './idle.ts';
 import { benchKernel } from './kernel.ts';
 import { type Machine, machine } from './machine.ts';
 import type { BenchOptions } from './options.ts';
-import { publish, writeJson } from './publish.ts';
+import { type Measured, publishCluster, publishNode, writeJson } from './publish.ts';
 import { benchQuery } from './query.ts';
 import { benchRedisLog } from './redis-log.ts';
 import { type BenchResult, missed, rounded, table } from './result.ts';
@@ -19,7 +20,7 @@ import { benchRoot } from './root.ts';
 
 type Bench = (options: BenchOptions, where: Machine) => Promise<BenchResult[]>;
 
-const BENCHES: Readonly<Record<string, Bench>> = {
+const NODE: Readonly<Record<string, Bench>> = {
   commit: (o, { sync_ms }) => benchCommits({ name: 'commit', perPost: 1, must: 0.8, goal: 0.6, syncMs: sync_ms }, o),
   batch: (o, { sync_ms }) => benchCommits({ name: 'batch', perPost: 50, must: 0.25, goal: 0.15, syncMs: sync_ms }, o),
   kernel: benchKernel,
@@ -27,9 +28,18 @@ const BENCHES: Readonly<Record<string, Bench>> = {
   hydrate: benchHydrate,
   idle: benchIdle,
   root: benchRoot,
-  guard: benchGuard,
+};
+const CLUSTER: Readonly<Record<string, Bench>> = {
   cluster: benchCluster,
+  failover: benchFailover,
   'redis-log': benchRedisLog,
+  guard: benchGuard,
+};
+/** Names of many at once. */
+const GROUPS: Readonly<Record<string, Readonly<Record<string, Bench>>>> = {
+  node: NODE,
+  capacity: CLUSTER,
+  all: { ...NODE, ...CLUSTER },
 };
 
 interface Flags {
@@ -47,8 +57,12 @@ const positive = (text: string): number => {
 };
 
 const command = new Command('npm run bench --')
-  .description('Measures a node and prints a table. Exits 0 only if every must of ARCHITECTURE §6 that applies is met.')
-  .addArgument(new Argument('<name>', 'what to measure').choices([...Object.keys(BENCHES), 'all']))
+  .description(
+    'Measures a node or a cluster and prints a table. Exits 0 only if every must of ARCHITECTURE §6 that applies is met.',
+  )
+  .addArgument(
+    new Argument('<name>', 'what to measure').choices([...Object.keys(GROUPS['all'] ?? {}), ...Object.keys(GROUPS)]),
+  )
   .option('--json <file>', 'write the figures as a JSON array')
   .option('--enclaves <n>', 'enclaves of the idle bench', positive, 40_000)
   .option(
@@ -57,14 +71,20 @@ const command = new Command('npm run bench --')
     positive,
     1,
   )
-  .option('--page', 'with `all`: write bench/results/, redraw docs/plots/ and refresh docs/performance.md')
+  .option(
+    '--page',
+    'write bench/results/ and refresh docs/performance.md and its plots (`node`), docs/capacity.md (`capacity`, or one of its benches), or both (`all`)',
+  )
   .option('--node-args <args>', 'for the Node that runs the node under test, such as "--cpu-prof"')
   .exitOverride()
   .action(run);
 
 async function run(name: string, flags: Flags): Promise<void> {
-  if (flags.page && (name !== 'all' || flags.scale < 1))
-    command.error('error: --page publishes `all`, at scale 1 or more');
+  const benches =
+    GROUPS[name] ?? Object.fromEntries(Object.entries(GROUPS['all'] ?? {}).filter(([one]) => one === name));
+  const ofNode = Object.keys(benches).filter((one) => Object.hasOwn(NODE, one));
+  if (flags.page && (flags.scale < 1 || (ofNode.length > 0 && ofNode.length < Object.keys(NODE).length)))
+    command.error('error: --page publishes `node`, `all`, `capacity` or a bench of clusters, at scale 1 or more');
   const options: BenchOptions = {
     scale: flags.scale,
     enclaves: Math.round(flags.enclaves),
@@ -74,18 +94,25 @@ async function run(name: string, flags: Flags): Promise<void> {
   console.log(
     `${where.cores} × ${where.cpu}, ${where.system}, Node ${where.node}, sync ${where.sync_ms.toFixed(2)} ms`,
   );
-  const results: BenchResult[] = [];
-  for (const [one, bench] of Object.entries(BENCHES)) {
-    if (name !== 'all' && name !== one) continue;
+  const measured = new Map<string, BenchResult[]>();
+  for (const [one, bench] of Object.entries(benches)) {
     console.log(`${one} …`);
-    results.push(...(await bench(options, where)).map(rounded));
+    measured.set(one, (await bench(options, where)).map(rounded));
   }
+  const results = [...measured.values()].flat();
   if (flags.json) writeJson(flags.json, results);
-  if (flags.page) await publish(results, where);
+  if (flags.page) await publish(measured, where);
   const failed = missed(results);
   if (failed.length > 0) console.log(`missed: ${failed.join(', ')}`);
   console.log(table(results));
   process.exitCode = failed.length > 0 ? 1 : 0;
+}
+
+async function publish(measured: Measured, where: Machine): Promise<void> {
+  const of = (group: object): Measured => new Map([...measured].filter(([one]) => Object.hasOwn(group, one)));
+  const [node, cluster] = [of(NODE), of(CLUSTER)];
+  if (node.size > 0) await publishNode(node, where);
+  if (cluster.size > 0) publishCluster(cluster, where);
 }
 
 try {

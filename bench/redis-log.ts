@@ -5,6 +5,7 @@ import { SampleEnclave } from '../test/conformance/sample-records.ts';
 import { missing, type RedisServer, type Replicated, startReplicated } from '../test/parts/redis.ts';
 import { calibrate } from './calibrate.ts';
 import { type BenchOptions, scaled } from './options.ts';
+import { fileBytes, rewrittenBytes } from './redis-file.ts';
 import type { BenchResult } from './result.ts';
 
 /** enclaves, events a batch, batches of an enclave in flight (ARCHITECTURE §2: at most 3) */
@@ -151,12 +152,14 @@ async function memory(log: EnclaveLog, server: RedisServer, count: number): Prom
   for (const events of [1, 30]) {
     const one = await own(log);
     const start = await used();
+    const written = await rewrittenBytes(server);
     const batches = Math.ceil((8 * count) / events);
     await run(log, [Array.from({ length: batches }, (_, n) => batch(one, events, (n * events) % BUNDLE < events))], 3);
     results.push({
       name: `redis-log-event-${events}`,
       what: `an event with 200 bytes of content in a batch of ${events}, with its index rows as far as they are written`,
       event_bytes: ((await used()) - start) / batches / events,
+      file_bytes: ((await fileBytes(server)) - written) / batches / events,
       record_bytes: ((await log.usage(one.enclave.key))?.bytes ?? 0) / batches / events,
     });
   }

@@ -183,7 +183,7 @@ export class ShardLink {
       if (this.#url !== null && now >= this.#attemptAt) this.#connect(this.#url, now);
     } else if (this.#welcome === null) {
       if (now > this.#attemptEnds) this.#drop('no handshake in time');
-    } else if (now - this.#heard > SILENT_MS) this.#drop('silent');
+    } else if (now - this.#heard > SILENT_MS) this.#drop('silent', this.#heard);
     else if (now - this.#pinged > PING_EVERY_MS) {
       this.#pinged = now;
       this.#socket.ping();
@@ -266,7 +266,7 @@ export class ShardLink {
     this.#downSince = 0;
     this.#leaving = false;
     this.#writer = new FrameWriter(
-      (frame) => socket.send(frame, { binary: true }),
+      (frame, sent) => socket.send(frame, { binary: true }, sent),
       () => performance.now() - began,
     );
     socket.on('pong', heard).on('ping', heard);
@@ -339,14 +339,15 @@ export class ShardLink {
     if (socket === this.#socket) this.#drop(why);
   }
 
-  #drop(why: string): void {
+  /** `since`: when it was last known to work (performance.now()); by default until now. */
+  #drop(why: string, since = performance.now()): void {
     const now = performance.now();
     this.#writer?.close();
     this.#socket?.terminate();
     this.#socket = null;
     this.#writer = null;
     this.#welcome = null;
-    if (this.#downSince === 0) this.#downSince = now;
+    if (this.#downSince === 0) this.#downSince = since;
     this.#attemptAt = now + this.#backoff * (0.5 + Math.random() / 2);
     this.#backoff = Math.min(this.#backoff * 2, MAX_BACKOFF_MS);
     const flights = [...this.#flights.values()];

@@ -1,7 +1,9 @@
 import { FRAME_HEAD, RECORD_HEAD, REQUEST, REQUEST_HEAD } from './records.ts';
 
 /** A frame begins this large; one that outgrows it is copied into a larger one. */
-const FIRST_BYTES = 16 * 1024;
+const FIRST_BYTES = 64 * 1024;
+/** Buffers that are kept for the next frames: more than that are under way only while the other side is slow. */
+const MAX_FREE = 4;
 /** A frame that has grown to this is sent without waiting for the end of the turn, so that none gets very large. */
 const ENOUGH_BYTES = 512 * 1024;
 
@@ -17,20 +19,27 @@ export interface RequestRecord {
 }
 
 /**
- * Collects the records of one event-loop turn into one frame. `send` gets the frame, whose bytes are its own; it is
- * called at the end of the turn, or at once when the frame is large.
+ * Hands a frame on, and calls `sent` when nobody looks at its bytes any more: they are written over then. Where it never
+ * calls, they are its own.
+ */
+export type SendFrame = (frame: Uint8Array, sent: () => void) => void;
+
+/**
+ * Collects the records of one event-loop turn into one frame. `send` gets the frame; it is called at the end of the turn,
+ * or at once when the frame is large.
  */
 export class FrameWriter {
-  readonly #send: (frame: Uint8Array) => void;
+  readonly #send: SendFrame;
   readonly #now: () => number;
   readonly #flush = (): void => this.flush();
+  readonly #free: Buffer<ArrayBuffer>[] = [];
   #bytes = Buffer.allocUnsafeSlow(FIRST_BYTES);
   #view = new DataView(this.#bytes.buffer);
   #at = FRAME_HEAD;
   #scheduled = false;
   #closed = false;
 
-  constructor(send: (frame: Uint8Array) => void, now: () => number) {
+  constructor(send: SendFrame, now: () => number) {
     this.#send = send;
     this.#now = now;
   }
@@ -62,12 +71,14 @@ export class FrameWriter {
     this.#scheduled = false;
     if (this.#at === FRAME_HEAD || this.#closed) return;
     this.#view.setUint32(0, Math.floor(this.#now()) >>> 0, true);
-    const frame = this.#bytes.subarray(0, this.#at);
-    // The socket may still hold the frame, so its buffer is not used again.
-    this.#bytes = Buffer.allocUnsafeSlow(FIRST_BYTES);
+    const bytes = this.#bytes;
+    const frame = bytes.subarray(0, this.#at);
+    this.#bytes = this.#free.pop() ?? Buffer.allocUnsafeSlow(FIRST_BYTES);
     this.#view = new DataView(this.#bytes.buffer);
     this.#at = FRAME_HEAD;
-    this.#send(frame);
+    this.#send(frame, () => {
+      if (bytes.length === FIRST_BYTES && this.#free.length < MAX_FREE) this.#free.push(bytes);
+    });
   }
 
   /** Nothing is sent any more. */

@@ -49,6 +49,30 @@ const record = fc.record(
 );
 
 describe('frames', () => {
+  test('the bytes of a frame change only once it is said to be sent', () => {
+    const sent: { frame: Uint8Array; done: () => void }[] = [];
+    const writer = new FrameWriter(
+      (frame, done) => void sent.push({ frame, done }),
+      () => 7,
+    );
+    const write = (id: number): void => {
+      writer.record(ANSWER, 0, 0, id, Buffer.alloc(100, id));
+      writer.flush();
+    };
+    for (let id = 1; id <= 20; id++) write(id);
+    for (const [i, { frame }] of sent.entries()) assert.equal(read(frame)[0]?.id, i + 1);
+    for (const { done } of sent.splice(0)) done();
+    const buffers = new Set<ArrayBufferLike>();
+    for (let id = 1; id <= 20; id++) {
+      write(id);
+      const { frame, done } = sent.shift() as (typeof sent)[number];
+      assert.deepEqual([read(frame)[0]?.id, read(frame).length], [id, 1]);
+      buffers.add(frame.buffer);
+      done();
+    }
+    assert.ok(buffers.size <= 2, 'what has been sent is used again');
+  });
+
   test('a request comes out as it went in', () => {
     const enclave = Buffer.alloc(32, 9);
     const body = Buffer.from('{"exp":1}');

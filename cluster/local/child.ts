@@ -27,14 +27,17 @@ export interface Part {
 export class Child {
   readonly #part: Part;
   readonly #say: (line: string) => void;
+  readonly #respawn: boolean;
   #process: ChildProcess | null = null;
   #stopping = false;
   #backoff = FIRST_BACKOFF_MS;
   #restart: NodeJS.Timeout | null = null;
 
-  constructor(part: Part, say: (line: string) => void) {
+  /** `respawn: false`: once it was ready, it stays dead until `start` is called again. */
+  constructor(part: Part, say: (line: string) => void, respawn = true) {
     this.#part = part;
     this.#say = say;
+    this.#respawn = respawn;
   }
 
   get name(): string {
@@ -55,7 +58,8 @@ export class Child {
           resolve();
         },
         (why) => {
-          if (ready) return this.#again(why);
+          if (ready && this.#respawn) return this.#again(why);
+          if (ready) return this.#say(`${this.#part.name} ended (${why})`);
           this.#stopping = true;
           reject(new Error(`${this.#part.name} did not start: ${why}`));
         },

@@ -1,5 +1,5 @@
 import { randomBytes } from 'node:crypto';
-import { existsSync, mkdirSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { Child, type Part } from './child.ts';
@@ -23,6 +23,10 @@ export interface LocalClusterOptions {
   readonly env: Readonly<Record<string, string | undefined>>;
   /** for the Node that runs routers and shards, such as --cpu-prof */
   readonly nodeArgs?: readonly string[];
+  /** settings of one shard alone */
+  readonly shardEnv?: (shard: number) => Readonly<Record<string, string>>;
+  /** false: a part that dies stays dead until `restart` (default true) */
+  readonly respawn?: boolean;
 }
 
 /** Settings of one process that the parts must not inherit. */
@@ -37,11 +41,8 @@ const OWN = [
   'ENC_SHARDS',
 ];
 
-/**
- * A router makes garbage with every request and keeps nothing: with more room for it, less of it is still in use when it is
- * collected. Takes about a fifth off a router's CPU (`npm run bench -- cluster`).
- */
-const ROUTER_ARGS = ['--max-semi-space-size=64'];
+/** V8 flags of every process that serves (bin/launch.mjs says why). */
+const SERVING: readonly string[] = JSON.parse(readFileSync(join(ROOT, 'bin/serving-flags.json'), 'utf8'));
 
 /** A whole cluster on this machine, each part a process of its own that is started again when it dies. */
 export class LocalCluster {
@@ -85,7 +86,7 @@ export class LocalCluster {
 
   /** Starts one more shard; it gets enclaves when the topology names it. */
   async startShard(shard: number): Promise<void> {
-    const env = shardEnv(this.#common, shard, resolve(this.#o.data));
+    const env = { ...shardEnv(this.#common, shard, resolve(this.#o.data)), ...this.#o.shardEnv?.(shard) };
     await this.#part(this.#node(`shard ${shard}`, 'shard/main.ts', /^shard \d+ on (\S+)$/m, env));
   }
 
@@ -104,6 +105,11 @@ export class LocalCluster {
   /** Process ids of the parts whose name matches. */
   pids(name: RegExp): number[] {
     return this.#parts.flatMap((part) => (name.test(part.name) && part.pid !== undefined ? [part.pid] : []));
+  }
+
+  /** Starts the parts again whose name matches and that have died (`respawn: false`). Resolves when they are ready. */
+  async restart(name: RegExp): Promise<void> {
+    await Promise.all(this.#parts.filter((part) => name.test(part.name)).map((part) => part.start()));
   }
 
   /** Routers first, then shards, then what they keep things in. */
@@ -168,12 +174,12 @@ export class LocalCluster {
       if (operator) this.#operators.set(name, operator);
       return operator ? `${url}, operator port ${operator}` : url;
     };
-    const args = [...(/^router/.test(name) ? ROUTER_ARGS : []), ...(this.#o.nodeArgs ?? []), join(ROOT, entry)];
+    const args = [...SERVING, ...(this.#o.nodeArgs ?? []), join(ROOT, entry)];
     return { name, command: process.execPath, args, env, ready, describe };
   }
 
   async #part(part: Part): Promise<void> {
-    const child = new Child(part, this.#say);
+    const child = new Child(part, this.#say, this.#o.respawn ?? true);
     this.#parts.push(child);
     await child.start();
   }

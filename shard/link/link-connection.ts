@@ -65,7 +65,7 @@ export class LinkConnection {
     this.#m = modules;
     const began = performance.now();
     this.#writer = new FrameWriter(
-      (frame) => this.#send(frame),
+      (frame, sent) => this.#send(frame, sent),
       () => performance.now() - began,
     );
     this.#side = {
@@ -100,9 +100,9 @@ export class LinkConnection {
     this.#socket.close(1001);
   }
 
-  #send(frame: Uint8Array): void {
+  #send(frame: Uint8Array, sent: () => void): void {
     if (this.#socket.bufferedAmount > MAX_UNSENT) return this.#socket.terminate();
-    this.#socket.send(frame, { binary: true });
+    this.#socket.send(frame, { binary: true }, sent);
   }
 
   #take(data: Buffer): void {

@@ -17,6 +17,8 @@ export interface PairOptions {
   readonly router?: { secret?: Uint8Array; versions?: Versions };
   readonly window?: { maxRequests: number; maxBytes: number };
   readonly topology?: { shard?: Topology; router?: Topology };
+  /** something between the two: from the shard's port to the one that the router is told */
+  readonly via?: (port: number) => Promise<number>;
 }
 
 /** What happened to a flight: the name of the event and what it said. */
@@ -94,7 +96,7 @@ export class LinkPair implements AsyncDisposable {
     );
     const timer = setInterval(() => link.tick(performance.now()), LINK_TICK_MS / 5);
     pair = new LinkPair(server, link, timer);
-    link.meet(`ws://127.0.0.1:${server.port}`, 'process');
+    link.meet(`ws://127.0.0.1:${(await options.via?.(server.port)) ?? server.port}`, 'process');
     return pair;
   }
 

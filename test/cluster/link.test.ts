@@ -4,6 +4,7 @@ import { WebSocket } from 'ws';
 import { encodeProof } from '../../cluster/link/handshake.ts';
 import { ANSWER_CREDIT, CLOSE } from '../../cluster/link/records.ts';
 import { errorNumber } from '../../protocol/errors.ts';
+import { CutLink } from '../parts/cut-link.ts';
 import { waitFor } from '../parts/wait-for.ts';
 import { LinkPair, SECRET, TOPOLOGY } from './link-pair.ts';
 
@@ -185,6 +186,25 @@ describe('a link', () => {
     const again = pair.send('y').flight;
     (await pair.arrived(2)).answer(0, Buffer.from('ok'));
     assert.deepEqual(await pair.outcome(again), [['answered', 0, 'ok']]);
+  });
+
+  test('behind a cut nobody is told: a silent shard is given up, and counts as unreached since it was last heard', async () => {
+    let cut: CutLink | null = null;
+    const via = async (port: number): Promise<number> => {
+      cut = await CutLink.listen(port);
+      return cut.port;
+    };
+    await using pair = await LinkPair.open({ via });
+    try {
+      await pair.up();
+      const { flight } = pair.send('{}');
+      (cut as CutLink | null)?.cut();
+      assert.deepEqual(await pair.outcome(flight), [['lost', 0]]);
+      assert.equal(pair.downs[0], 'silent');
+      assert.ok(pair.link.downFor(performance.now()) >= 2000);
+    } finally {
+      await (cut as CutLink | null)?.close();
+    }
   });
 
   test('a shard that drains says so, and answers what it has', async () => {
