@@ -5,6 +5,7 @@ import type { EnclaveActor } from '../enclave/actor.ts';
 import type { Enclaves } from '../enclave/enclaves.ts';
 import { nameOf } from '../enclave/name.ts';
 import type { EnclaveLog, Epoch } from '../log/enclave-log.ts';
+import type { ShardMetrics } from '../metrics.ts';
 import { shardOfNonce } from './owner-nonce.ts';
 
 const FENCED = errorNumber('fenced');
@@ -43,6 +44,7 @@ export interface OwnershipModules {
   readonly view: View;
   readonly log: Pick<EnclaveLog, 'owner'>;
   readonly enclaves: Pick<Enclaves, 'has' | 'actors' | 'letGo'>;
+  readonly metrics: Pick<ShardMetrics, 'takeOvers' | 'givenBack'> | null;
 }
 
 /**
@@ -104,10 +106,11 @@ export class Ownership {
    */
   mayOpen(enclave: Uint8Array, epoch: Epoch | null): boolean {
     const owner = epoch ? shardOfNonce(epoch.nonce) : null;
-    if (this.#taking.delete(nameOf(enclave)) || owner === null || owner === this.#m.shard) return true;
-    const { topology, beats } = this.#m.view;
-    if (!beats.has(owner) || owner >= topology.shards) return true;
-    return topology.before > 0 && shardOf(enclave, topology.before) !== this.#m.shard;
+    const asked = this.#taking.delete(nameOf(enclave));
+    if (owner === null || owner === this.#m.shard) return true;
+    const may = asked || this.#mayTakeFrom(owner, enclave);
+    if (may) this.#m.metrics?.takeOvers.inc();
+    return may;
   }
 
   /** An append here was fenced: whose is the enclave now? Remembered, so that it is not opened again without reason. */
@@ -174,7 +177,14 @@ export class Ownership {
       this.#m.enclaves.letGo(actor);
       given++;
     }
+    this.#m.metrics?.givenBack.inc(given);
     return given;
+  }
+
+  #mayTakeFrom(owner: number, enclave: Uint8Array): boolean {
+    const { topology, beats } = this.#m.view;
+    if (!beats.has(owner) || owner >= topology.shards) return true;
+    return topology.before > 0 && shardOf(enclave, topology.before) !== this.#m.shard;
   }
 
   #mayTake(name: string): void {
