@@ -1,3 +1,5 @@
+import { freezeShard } from './cluster/freeze-shard.ts';
+import { killShard } from './cluster/kill-shard.ts';
 import { crash } from './crash.ts';
 import { damage } from './damage.ts';
 import { diskFull } from './disk-full.ts';
@@ -17,6 +19,8 @@ export const SCENARIOS = {
   'old-log': oldLog,
   drain,
   'take-over': takeOver,
+  'cluster-kill-shard': killShard,
+  'cluster-freeze-shard': freezeShard,
 } as const satisfies Record<string, Scenario>;
 export type ScenarioName = keyof typeof SCENARIOS;
 
