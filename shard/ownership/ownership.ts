@@ -63,6 +63,8 @@ export class Ownership {
   readonly #fenced = new Map<string, { shard: number | null; version: number }>();
   /** enclaves that are to be taken over from whoever has them, and are not open yet */
   readonly #taking = new Set<string>();
+  /** enclaves that others owned and that are being opened here */
+  readonly #foreign = new Set<string>();
   readonly #asking = new Map<string, Promise<number | null>>();
   readonly #seenSince = new Map<number, number>();
   readonly #timer: NodeJS.Timeout;
@@ -90,7 +92,7 @@ export class Ownership {
     if (this.#draining) return { shard: first === this.#m.shard ? null : first, released: true };
     if (takeOver) {
       this.#fenced.delete(name);
-      this.#mayTake(name);
+      remember(this.#taking, name);
       return null;
     }
     if (first !== this.#m.shard) return { shard: first, released: true };
@@ -109,7 +111,7 @@ export class Ownership {
     const asked = this.#taking.delete(nameOf(enclave));
     if (owner === null || owner === this.#m.shard) return true;
     const may = asked || this.#mayTakeFrom(owner, enclave);
-    if (may) this.#m.metrics?.takeOvers.inc();
+    if (may) remember(this.#foreign, nameOf(enclave));
     return may;
   }
 
@@ -187,17 +189,18 @@ export class Ownership {
     return topology.before > 0 && shardOf(enclave, topology.before) !== this.#m.shard;
   }
 
-  #mayTake(name: string): void {
-    if (this.#taking.size >= MAX_TAKING) this.#taking.delete(this.#taking.values().next().value as string);
-    this.#taking.add(name);
-  }
-
   #firstChoice(enclave: Uint8Array): number {
     return shardOf(enclave, this.#m.view.topology.shards);
   }
 
   /** An actor has been opened. */
   opened(actor: EnclaveActor): void {
+    if (this.#foreign.delete(nameOf(actor.key.enclave))) this.#m.metrics?.takeOvers.inc();
+    this.#invite(actor);
+  }
+
+  /** Is it a guest? */
+  #invite(actor: EnclaveActor): void {
     const { topology } = this.#m.view;
     if (topology.shards > 0 && this.#firstChoice(actor.key.enclave) !== this.#m.shard) this.#guests.add(actor);
   }
@@ -208,7 +211,7 @@ export class Ownership {
     if (topology === this.#counted) return;
     this.#counted = topology;
     this.#guests = new Set();
-    for (const actor of this.#m.enclaves.actors()) this.opened(actor);
+    for (const actor of this.#m.enclaves.actors()) this.#invite(actor);
   }
 
   #watchHealth(now: number): void {
@@ -239,6 +242,12 @@ export class Ownership {
     if (same) actor.confirmedAt = Math.max(actor.confirmedAt, asked);
     else actor.drop(FENCED);
   }
+}
+
+/** Keeps the latest MAX_TAKING. */
+function remember(names: Set<string>, name: string): void {
+  if (names.size >= MAX_TAKING) names.delete(names.values().next().value as string);
+  names.add(name);
 }
 
 /** Resolves when `work` does, at the latest after `ms`. */
