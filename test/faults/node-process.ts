@@ -54,6 +54,7 @@ export class NodeProcess {
   readonly operatorUrl: string;
   /** resolves when the process is gone */
   readonly ended: Promise<Ended>;
+  frozen = false;
   readonly #child: ChildProcess;
   readonly #said: string[];
 
@@ -124,10 +125,12 @@ export class NodeProcess {
 
   /** SIGSTOP: it keeps its connections and does nothing, until `thaw`. */
   freeze(): void {
+    this.frozen = true;
     this.#child.kill('SIGSTOP');
   }
 
   thaw(): void {
+    this.frozen = false;
     this.#child.kill('SIGCONT');
   }
 

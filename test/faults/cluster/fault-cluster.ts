@@ -26,8 +26,8 @@ export interface ClusterOptions {
   readonly sentinel?: boolean;
   /** what goes wrong inside a shard, in its first life */
   readonly plans?: readonly (FaultPlan | undefined)[];
-  /** further flags of every router */
-  readonly routerFlags?: readonly string[];
+  /** shards that the first topology names; default all */
+  readonly published?: number;
 }
 
 /** A shard: its process comes and goes, its links stay. */
@@ -59,6 +59,7 @@ export class FaultCluster {
   readonly log: Replicated;
   readonly sentinels: readonly RedisServer[];
   readonly #o: ClusterOptions;
+  readonly #adopted: RedisServer[] = [];
   /** of processes that are gone */
   readonly #counted = new Map<string, number>();
 
@@ -113,11 +114,11 @@ export class FaultCluster {
       ...(topology ? { topology } : {}),
     };
     part.node = await NodeProcess.launch({
-      args: [ROUTER_MAIN, '--port', '0', '--ops-port', '0', '--log-level', 'info', ...(this.#o.routerFlags ?? [])],
+      args: [ROUTER_MAIN, '--port', '0', '--ops-port', '0', '--log-level', 'info'],
       env: {
         ...this.#common(),
         ENC_DATA: this.data,
-        ENC_SHARDS: String(this.#o.shards),
+        ENC_SHARDS: String(this.#o.published ?? this.#o.shards),
         ENC_TOPOLOGY_URL: this.#o.sentinel ? this.#sentinelUrl : `redis://127.0.0.1:${part.toTopology.port}`,
         ENC_FAULT: JSON.stringify(plan),
       },
@@ -137,13 +138,6 @@ export class FaultCluster {
     for (const proxy of 'door' in part ? [part.door] : part.links) proxy.target = null;
   }
 
-  /** A further shard, which the topology does not name yet. */
-  async addShard(): Promise<ShardPart> {
-    const part = await this.#shardPart(this.shards.length);
-    this.shards.push(part);
-    return part;
-  }
-
   /** From now on the log is this server: for everybody who asks for it by address. */
   logIsAt(server: RedisServer): void {
     for (const proxy of [...this.shards.map(({ toLog }) => toLog), ...this.routers.map((r) => r.toTopology)]) {
@@ -152,10 +146,16 @@ export class FaultCluster {
     }
   }
 
+  /** A server that ends with the cluster. */
+  adopt(server: RedisServer): void {
+    this.#adopted.push(server);
+  }
+
   /** The sum of a metric over every process that ever ran, as far as it could be asked; `name` with its labels. */
   async count(name: string): Promise<number> {
     let sum = this.#counted.get(name) ?? 0;
-    for (const { node } of [...this.shards, ...this.routers]) if (node?.running) sum += await metricOf(node, name);
+    for (const { node } of [...this.shards, ...this.routers])
+      if (node?.running && !node.frozen) sum += await metricOf(node, name);
     return sum;
   }
 
@@ -174,7 +174,8 @@ export class FaultCluster {
   async stop(): Promise<void> {
     await Promise.all([...this.shards, ...this.routers].map(({ node }) => node?.kill()));
     await Promise.all([...this.#proxies()].map((proxy) => proxy.close()));
-    await Promise.all([this.log.remove(), this.guard.remove(), ...this.sentinels.map((one) => one.remove())]);
+    const servers = [this.guard, ...this.sentinels, ...this.#adopted];
+    await Promise.all([this.log.remove(), ...servers.map((one) => one.remove())]);
   }
 
   get #sentinelUrl(): string {

@@ -2,13 +2,13 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { waitFor } from '../../parts/wait-for.ts';
 import type { RunContext } from '../scenario.ts';
 import { metricOf, type ShardPart } from './fault-cluster.ts';
+import { FENCED } from './faults.ts';
 import { onCluster } from './on-cluster.ts';
 
 const CLIENTS = 4;
 /** Longer than a heartbeat counts and Redis is waited for; and longer than the caller's deadline. */
 const FREEZES_MS = [3000, 3000, 9000] as const;
 const REFUSED_MS = 10_000;
-const FENCED = 'enc_append_failures_total{result="fenced"}';
 
 /**
  * SIGSTOP for longer than any time-out, and SIGCONT: meanwhile another shard has taken the enclaves over, and of what the
