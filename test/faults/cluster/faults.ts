@@ -1,3 +1,7 @@
+import { execFile } from 'node:child_process';
+import { readdirSync, statSync } from 'node:fs';
+import { join } from 'node:path';
+import { promisify } from 'node:util';
 import type { RedisServer } from '../../parts/redis.ts';
 import type { TcpProxy, Weather } from '../../parts/tcp-proxy.ts';
 import { metricOf, type RouterPart, type ShardPart } from './fault-cluster.ts';
@@ -10,6 +14,8 @@ type Fault = (run: ClusterRun) => Promise<Ending>;
 export const FENCED = 'enc_append_failures_total{result="fenced"}';
 /** Less than Redis uses by itself: every write is refused. */
 const NO_MEMORY = '1';
+/** What still fits on a full disk, bytes: less than a batch. */
+const ROOM = 300;
 
 const running = <Part extends ShardPart | RouterPart>(parts: readonly Part[]): Part[] =>
   parts.filter(({ node }) => node?.running && !node.frozen);
@@ -121,6 +127,7 @@ export const FAULTS = {
     return async () => void (await cluster.log.primary.start());
   },
   'log out of memory': ({ cluster }) => outOfMemory(cluster.log.primary),
+  'log disk full': ({ cluster }) => diskFull(cluster.log.primary),
   'guard frozen': ({ cluster }) => frozen(cluster.guard),
   'guard killed': async ({ cluster }) => {
     await cluster.guard.kill();
@@ -136,6 +143,7 @@ export const STORE_FAULTS = [
   'log frozen',
   'log killed',
   'log out of memory',
+  'log disk full',
   'guard frozen',
   'guard killed',
   'guard out of memory',
@@ -146,6 +154,20 @@ export const CUTS = [
   'shard cut off from one router',
   'shard cut off from the log',
 ] as const satisfies readonly FaultName[];
+
+/**
+ * The server's file may grow by a little more, and not a byte further: Redis ends when it can't write, with half a command
+ * in its file. Room again: it is started anew.
+ */
+async function diskFull(server: RedisServer): Promise<Ending> {
+  const folder = join(server.folder, 'appendonlydir');
+  const sizes = readdirSync(folder).map((name) => statSync(join(folder, name)).size);
+  await promisify(execFile)('prlimit', ['--pid', String(server.pid), `--fsize=${Math.max(...sizes) + ROOM}`]);
+  return async () => {
+    await server.kill();
+    await server.start();
+  };
+}
 
 async function outOfMemory(server: RedisServer): Promise<Ending> {
   await server.call('CONFIG', 'SET', 'maxmemory', NO_MEMORY);

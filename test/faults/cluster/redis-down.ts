@@ -8,8 +8,8 @@ const CLIENTS = 4;
 const ANSWERED_MS = 700;
 
 /**
- * The log or the guard is unreachable, hangs, dies or has no memory left: nothing is acknowledged, and when it is back
- * everything goes on by itself.
+ * The log or the guard is unreachable, hangs, dies, has no memory or no disk left: nothing is acknowledged, and when it is
+ * back everything goes on by itself. While it is only slow, it goes on more slowly.
  */
 export function redisDown(context: RunContext): Promise<string[]> {
   const { random, tally } = context;
@@ -30,6 +30,9 @@ export function redisDown(context: RunContext): Promise<string[]> {
       await end();
       await load.served();
     }
-    await run.cluster.mend();
+    const end = await FAULTS['links slow'](run);
+    await load.receipts(random.int(10, 30));
+    await load.served();
+    await end();
   });
 }
