@@ -54,6 +54,8 @@ export function createShardMetrics(register: Registry, gauges: ShardGauges) {
     evictions: counter('enc_evictions_total', 'enclaves put to sleep'),
     openFailures: counter('enc_open_failures_total', 'enclaves that could not be opened'),
     regressed: counter('enc_regressed_opens_total', 'attempts to open an enclave whose log lost released events'),
+    takeOvers: counter('enc_take_overs_total', 'openings of enclaves that another shard had owned'),
+    givenBack: counter('enc_given_back_total', 'enclaves let go because their first choice is there again'),
     checkpointFailures: counter('enc_checkpoint_failures_total', 'checkpoints that were not written'),
     clockSkew: counter(
       'enc_clock_skew_alarms_total',

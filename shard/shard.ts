@@ -173,7 +173,7 @@ export async function startShard(
   const operator = createOperatorServer({ register, notReady: () => (stopping ? 'draining' : null) });
   if (config.operator) await operator.listen(config.operator);
   const { url, leave } = seat
-    ? await takeSeat(seat, { api, log, enclaves, answers: metrics.answers, maxBody: http.maxBody })
+    ? await takeSeat(seat, { api, log, enclaves, metrics, maxBody: http.maxBody })
     : await openDoor(config, adminSecret, { api, metrics, logger });
 
   const stop = async (): Promise<void> => {

@@ -307,12 +307,23 @@ export class EnclaveActor {
         this.#holding = false;
       }
       if (sealed.events > 0 || sealed.closings > 0) this.#append(batch, sealed);
+      else if (batch.refused.length > 0 && this.#m.confirm) void this.#refuse(batch, this.#m.confirm);
       else {
         batch.done = true;
         this.#release();
       }
       if (batch.checkpoint) this.pump();
     }
+  }
+
+  /** Refusals with no event beside them are no more than a read: only whoever still owns the enclave may say so. */
+  async #refuse(batch: InFlight, confirm: NonNullable<ActorModules['confirm']>): Promise<void> {
+    const error = await confirm(this);
+    if (this.#dropped) return;
+    if (error !== 0) for (const refused of batch.refused) Object.assign(refused, { code: error, detail: '' });
+    batch.done = true;
+    this.#release();
+    this.pump();
   }
 
   #append(batch: InFlight, sealed: SealedBatch): void {

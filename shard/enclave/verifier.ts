@@ -1,7 +1,10 @@
 import { IC_ALG, IC_ECDSA, STAGE_FORGED, STAGE_VERIFIED, TYPES } from '../../kernel/kernel.ts';
+import { errorNumber } from '../../protocol/errors.ts';
 import type { CryptoPool } from '../crypto/crypto.ts';
+import { errorBytes } from './answers.ts';
 import type { PendingCommit } from './commit.ts';
 
+const UNAVAILABLE = errorNumber('unavailable');
 const TYPE_UPDATE = TYPES.indexOf('Update');
 const TYPE_DELETE = TYPES.indexOf('Delete');
 /** bytes of one job of CryptoPool.verify */
@@ -19,6 +22,8 @@ interface Job {
   results: Uint8Array | null;
   /** lookups of Update and Delete targets that must be there before staging */
   fetching: number;
+  /** commits whose target could not be looked up: whether there is one is not known */
+  readonly blind: Set<PendingCommit>;
   done: boolean;
 }
 
@@ -53,7 +58,7 @@ export class Verifier {
   add(commit: PendingCommit, target: Target): void {
     let job = this.#open;
     if (!job) {
-      job = { commits: [], targets: [], results: null, fetching: 0, done: false };
+      job = { commits: [], targets: [], results: null, fetching: 0, blind: new Set(), done: false };
       this.#open = job;
       this.#jobs.push(job);
       if (this.#running < MAX_JOBS) setImmediate(() => this.#send());
@@ -94,18 +99,26 @@ export class Verifier {
       job.fetching--;
       this.#finish(job);
     };
-    this.#prefetch(job.commits[i] as PendingCommit, job.targets[i] as Target).then(settled, settled);
+    const commit = job.commits[i] as PendingCommit;
+    this.#prefetch(commit, job.targets[i] as Target).then(settled, () => {
+      job.blind.add(commit);
+      settled();
+    });
   }
 
   #finish(job: Job): void {
     job.done = job.results !== null && job.fetching === 0;
     for (let head = this.#jobs[0]; head?.done; head = this.#jobs[0]) {
       this.#jobs.shift();
-      const { commits, targets, results } = head;
+      const { commits, targets, results, blind } = head;
       const touched = new Set<Target>();
       for (let i = 0; i < commits.length; i++) {
         const commit = commits[i] as PendingCommit;
         const target = targets[i] as Target;
+        if (blind.has(commit)) {
+          commit.reply(UNAVAILABLE, errorBytes(UNAVAILABLE));
+          continue;
+        }
         commit.flags |= (results as Uint8Array)[i] === 1 ? STAGE_VERIFIED : STAGE_FORGED;
         target.push(commit);
         touched.add(target);

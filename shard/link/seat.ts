@@ -1,5 +1,4 @@
 import { randomBytes } from 'node:crypto';
-import type { Counter } from 'prom-client';
 import { readLinkSecret } from '../../cluster/link/link-secret.ts';
 import { ClusterView } from '../../cluster/topology/cluster-view.ts';
 import { BEAT_EVERY_MS, BEAT_VALID_MS, type TopologyStore } from '../../cluster/topology/topology-store.ts';
@@ -9,6 +8,7 @@ import type { ClusterConfig } from '../config/cluster-config.ts';
 import type { EnclaveActor } from '../enclave/actor.ts';
 import type { ClusterHooks, Enclaves } from '../enclave/enclaves.ts';
 import type { EnclaveLog } from '../log/enclave-log.ts';
+import type { ShardMetrics } from '../metrics.ts';
 import { Ownership } from '../ownership/ownership.ts';
 import { LinkServer } from './link-server.ts';
 
@@ -21,7 +21,7 @@ export interface SeatHouse {
   readonly api: Api;
   readonly log: EnclaveLog;
   readonly enclaves: Enclaves;
-  readonly answers: Counter<'code'>;
+  readonly metrics: Pick<ShardMetrics, 'answers' | 'takeOvers' | 'givenBack'>;
   readonly maxBody: number;
 }
 
@@ -59,9 +59,9 @@ export class Seat {
   /** Listens for routers, and says so with a heartbeat. Resolves to the address of the link. */
   async take(house: SeatHouse): Promise<string> {
     const { shard, link } = this.#o;
-    const { enclaves, log } = house;
+    const { enclaves, log, metrics } = house;
     const failed = (error: unknown): void => this.#m.warn({ err: error }, 'a request failed');
-    const ownership = new Ownership({ shard, view: this.view, log, enclaves });
+    const ownership = new Ownership({ shard, view: this.view, log, enclaves, metrics });
     this.#ownership = ownership;
     await this.view.look();
     this.#links = await LinkServer.listen(
@@ -80,7 +80,7 @@ export class Seat {
         adopt: (topology) => void this.view.adopt(topology),
         failed,
         answered: (code) => {
-          if (code !== 0) house.answers.inc({ code: errorOf(code).code });
+          if (code !== 0) metrics.answers.inc({ code: errorOf(code).code });
         },
       },
     );

@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
+import { Counter } from 'prom-client';
 import { candidates, type Topology } from '../../cluster/topology/topology.ts';
 import { errorNumber } from '../../protocol/errors.ts';
 import { shardOf } from '../../protocol/jump.ts';
@@ -34,6 +35,9 @@ interface Actor {
   drop(error: number): void;
 }
 
+const counter = (): Counter => new Counter({ name: 'enc_test_total', help: 'what is counted', registers: [] });
+const countOf = async (count: Counter): Promise<number> => (await count.get()).values[0]?.value ?? 0;
+
 /** Shard 0 with what it has open, what it sees of the cluster, and what the log says. */
 class Scene implements Disposable {
   topology: Topology = { version: 1, shards: 3, before: 0 };
@@ -47,12 +51,15 @@ class Scene implements Disposable {
   logAnswers: 'yes' | 'no' | 'never' = 'yes';
   asked = 0;
   readonly letGo: Actor[] = [];
+  readonly takeOvers = counter();
+  readonly givenBack = counter();
   readonly rules: Ownership;
 
   constructor() {
     const scene = this;
     this.rules = new Ownership({
       shard: 0,
+      metrics: this,
       view: {
         get topology() {
           return scene.topology;
@@ -164,7 +171,7 @@ describe('what a shard serves', () => {
 });
 
 describe('opening', () => {
-  test('does not take an enclave from a shard that is alive, unless a router asks for it or it has just moved here', () => {
+  test('does not take an enclave from a shard that is alive, unless a router asks for it or it has just moved here', async () => {
     using scene = new Scene();
     const mine = enclave(3, 0);
     const epoch = { counter: 1, nonce: ownerNonce(2) };
@@ -175,6 +182,10 @@ describe('opening', () => {
     scene.rules.admit(mine, true);
     assert.equal(scene.rules.mayOpen(mine, epoch), true);
     assert.equal(scene.rules.mayOpen(mine, epoch), false, 'the word of a router is good once');
+    assert.equal(await countOf(scene.takeOvers), 0, 'it has not been opened yet');
+    scene.opens(mine);
+    scene.opens(mine);
+    assert.equal(await countOf(scene.takeOvers), 1);
     assert.equal(scene.rules.mayOpen(mine, null), true);
     assert.equal(scene.rules.mayOpen(mine, { counter: 9, nonce: ownerNonce(0) }), true);
     assert.equal(scene.rules.mayOpen(mine, { counter: 9, nonce: ownerNonce(5) }), true, 'no shard of this topology');
@@ -203,7 +214,7 @@ describe('opening', () => {
 describe('giving back', () => {
   const soon = (): number => performance.now() + 20_000;
 
-  test('happens at an idle moment, when the first choice has been alive for a while, and not before 10 s', () => {
+  test('happens at an idle moment, when the first choice has been alive for a while, and not before 10 s', async () => {
     using scene = new Scene();
     const actor = scene.opens(enclave(3, 1, 0));
     const own = scene.opens(enclave(3, 0));
@@ -222,6 +233,7 @@ describe('giving back', () => {
     assert.equal(scene.rules.guests, 1);
     assert.equal(scene.rules.giveBack(soon() + 5000), 1);
     assert.deepEqual(scene.letGo, [actor]);
+    assert.equal(await countOf(scene.givenBack), 1);
     assert.equal(scene.rules.guests, 0);
     assert.ok(scene.open.has(nameOf(own.key.enclave)));
     assert.deepEqual(scene.rules.admit(actor.key.enclave, false), { shard: 1, released: true });

@@ -5,6 +5,7 @@ import type { EnclaveActor } from '../enclave/actor.ts';
 import type { Enclaves } from '../enclave/enclaves.ts';
 import { nameOf } from '../enclave/name.ts';
 import type { EnclaveLog, Epoch } from '../log/enclave-log.ts';
+import type { ShardMetrics } from '../metrics.ts';
 import { shardOfNonce } from './owner-nonce.ts';
 
 const FENCED = errorNumber('fenced');
@@ -43,6 +44,7 @@ export interface OwnershipModules {
   readonly view: View;
   readonly log: Pick<EnclaveLog, 'owner'>;
   readonly enclaves: Pick<Enclaves, 'has' | 'actors' | 'letGo'>;
+  readonly metrics: Pick<ShardMetrics, 'takeOvers' | 'givenBack'> | null;
 }
 
 /**
@@ -61,6 +63,8 @@ export class Ownership {
   readonly #fenced = new Map<string, { shard: number | null; version: number }>();
   /** enclaves that are to be taken over from whoever has them, and are not open yet */
   readonly #taking = new Set<string>();
+  /** enclaves that others owned and that are being opened here */
+  readonly #foreign = new Set<string>();
   readonly #asking = new Map<string, Promise<number | null>>();
   readonly #seenSince = new Map<number, number>();
   readonly #timer: NodeJS.Timeout;
@@ -88,7 +92,7 @@ export class Ownership {
     if (this.#draining) return { shard: first === this.#m.shard ? null : first, released: true };
     if (takeOver) {
       this.#fenced.delete(name);
-      this.#mayTake(name);
+      remember(this.#taking, name);
       return null;
     }
     if (first !== this.#m.shard) return { shard: first, released: true };
@@ -104,10 +108,11 @@ export class Ownership {
    */
   mayOpen(enclave: Uint8Array, epoch: Epoch | null): boolean {
     const owner = epoch ? shardOfNonce(epoch.nonce) : null;
-    if (this.#taking.delete(nameOf(enclave)) || owner === null || owner === this.#m.shard) return true;
-    const { topology, beats } = this.#m.view;
-    if (!beats.has(owner) || owner >= topology.shards) return true;
-    return topology.before > 0 && shardOf(enclave, topology.before) !== this.#m.shard;
+    const asked = this.#taking.delete(nameOf(enclave));
+    if (owner === null || owner === this.#m.shard) return true;
+    const may = asked || this.#mayTakeFrom(owner, enclave);
+    if (may) remember(this.#foreign, nameOf(enclave));
+    return may;
   }
 
   /** An append here was fenced: whose is the enclave now? Remembered, so that it is not opened again without reason. */
@@ -174,12 +179,14 @@ export class Ownership {
       this.#m.enclaves.letGo(actor);
       given++;
     }
+    this.#m.metrics?.givenBack.inc(given);
     return given;
   }
 
-  #mayTake(name: string): void {
-    if (this.#taking.size >= MAX_TAKING) this.#taking.delete(this.#taking.values().next().value as string);
-    this.#taking.add(name);
+  #mayTakeFrom(owner: number, enclave: Uint8Array): boolean {
+    const { topology, beats } = this.#m.view;
+    if (!beats.has(owner) || owner >= topology.shards) return true;
+    return topology.before > 0 && shardOf(enclave, topology.before) !== this.#m.shard;
   }
 
   #firstChoice(enclave: Uint8Array): number {
@@ -188,6 +195,7 @@ export class Ownership {
 
   /** An actor has been opened. */
   opened(actor: EnclaveActor): void {
+    if (this.#foreign.delete(nameOf(actor.key.enclave))) this.#m.metrics?.takeOvers.inc();
     if (this.#belongsElsewhere(actor)) this.#guests.set(actor, HELD_AT_LEAST_MS);
   }
 
@@ -234,6 +242,12 @@ export class Ownership {
     if (same) actor.confirmedAt = Math.max(actor.confirmedAt, asked);
     else actor.drop(FENCED);
   }
+}
+
+/** Keeps the latest MAX_TAKING. */
+function remember(names: Set<string>, name: string): void {
+  if (names.size >= MAX_TAKING) names.delete(names.values().next().value as string);
+  names.add(name);
 }
 
 /** Resolves when `work` does, at the latest after `ms`. */

@@ -2,7 +2,8 @@ import assert from 'node:assert/strict';
 import { after, before, describe, test } from 'node:test';
 import { candidates } from '../../cluster/topology/topology.ts';
 import { unhex } from '../../protocol/hex.ts';
-import { manifest, owner, receipted } from '../api/enclave.ts';
+import { ownerNonce } from '../../shard/ownership/owner-nonce.ts';
+import { manifest, owner, receipted, stranger } from '../api/enclave.ts';
 import { exchange, type RawAnswer } from '../api/http.ts';
 import { founding, json, sign } from '../api/people.ts';
 import { waitFor } from '../parts/wait-for.ts';
@@ -134,6 +135,21 @@ test('while its shard drains, is gone and comes back, an enclave is served witho
   await waitFor('commits after its return', 5000, () => sent > then + 50);
   stop = true;
   await load;
+});
+
+test('a shard that has lost an enclave, and appends nothing, does not refuse a commit from what it remembers', async () => {
+  await using cluster = await TestCluster.start({ shards: 2 });
+  const { url } = cluster;
+  const enclave = await found(url, 0, 2);
+  const takeOvers = (): Promise<number> => metric(cluster.shards.get(0)?.operatorUrl as string, 'enc_take_overs_total');
+  assert.equal(await takeOvers(), 0);
+  // Shard 1 owns it from now on, and has not opened it for anybody.
+  await cluster.stores.log.open({ enclave: unhex(enclave), lane: 0 }, ownerNonce(1));
+  // What the log has said to an owner counts for a second.
+  await new Promise((resolve) => setTimeout(resolve, 1100));
+  const answer = await post(url, json(sign(stranger, enclave, 'note', {}, { exp: exp() })));
+  assert.equal((JSON.parse(answer.body) as { error: string }).error, 'forbidden');
+  assert.equal(await takeOvers(), 1, 'it has read the log before it said so');
 });
 
 test('a router that knows an older topology, and one that knows a newer, both get their answers', async () => {

@@ -62,6 +62,11 @@ export class TestCluster {
     return join(this.data, 'link-secret');
   }
 
+  /** what its shards share; there since the first of them */
+  get stores(): Stores {
+    return this.#stores as Stores;
+  }
+
   get url(): string {
     return (this.routers[0] as RunningRouter).url;
   }

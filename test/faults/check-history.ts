@@ -19,6 +19,7 @@ export function checkHistory(history: History, views: ReadonlyMap<string, View>,
   const found: string[] = [];
   const say = (violation: string): void => void found.push(violation);
   const receipts = checkAnswers(history, verifier, say);
+  checkTargets(history, receipts, say);
   checkReleased(history, receipts, views, say);
   for (const view of views.values()) {
     checkLog(view, verifier, say);
@@ -63,6 +64,28 @@ function checkAnswers(history: History, verifier: Verifier, say: Say): Map<strin
     }
   }
   return receipts;
+}
+
+/** A refusal is a read of the owner's state, which may be this old while it changes hands (ARCHITECTURE §3), ms. */
+const STALE_MS = 2500;
+
+/** I1: an event whose receipt had come in before it was referred to is found. */
+function checkTargets(history: History, receipts: ReadonlyMap<string, Receipt>, say: Say): void {
+  const known = new Map<string, number>();
+  for (const { commit, attempts } of history.asked) {
+    const receipt = receipts.get(commit.hash);
+    const at = attempts.find(({ answer }) => isReceipt(answer))?.got;
+    if (receipt && at !== undefined) known.set(`${commit.enclave}/${receipt.id}`, at);
+  }
+  for (const { commit, attempts } of history.asked) {
+    if (commit.type !== 'Update' && commit.type !== 'Delete') continue;
+    const target = commit.content instanceof Map ? String(commit.content.get('target')) : '';
+    const since = known.get(`${commit.enclave}/${target}`);
+    if (since === undefined) continue;
+    for (const { sent, answer } of attempts)
+      if (sent >= since + STALE_MS && errorCode(answer) === 'event_not_found')
+        say(`I1 acknowledged event ${target} of ${commit.enclave} was not found by ${commit.type} ${commit.hash}`);
+  }
 }
 
 /** I2: one event under one seq, over receipts, pulls and the final log. */

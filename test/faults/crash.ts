@@ -88,7 +88,7 @@ export async function crash({ random, tally, folder }: RunContext): Promise<stri
 }
 
 /** Some faults that pass, and behind them one that kills. */
-function makePlan(random: Random, hits: string, dies: 'append' | 'advance'): FaultPlan {
+export function makePlan(random: Random, hits: string, dies: 'append' | 'advance'): FaultPlan {
   const append: Record<number, AppendFault> = { [random.int(3, 9)]: 'unknown-persisted' };
   const advance: Record<number, AdvanceFault> = { [random.int(2, 8)]: 'refuse' };
   for (let i = random.int(0, 2); i > 0; i--)

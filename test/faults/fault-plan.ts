@@ -25,6 +25,8 @@ export interface FaultPlan {
   readonly advance: Readonly<Record<number, AdvanceFault>>;
   /** ms by which the node's clock is wrong in this life */
   readonly clock?: number;
+  /** ms by which it jumps at each SIGUSR2; the sign changes every time */
+  readonly jump?: number;
   /** file to which each fault that happened is appended, a line each, before it takes effect */
   readonly hits: string;
 }

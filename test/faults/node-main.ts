@@ -12,6 +12,12 @@ import { faultyGuard, faultyLog } from './faulty-stores.ts';
 
 const { ENC_FAULT, ...env } = process.env;
 const plan = JSON.parse(ENC_FAULT ?? '{"append":{},"advance":{},"hits":"/dev/null"}') as FaultPlan;
+let clock = plan.clock ?? 0;
+let jump = plan.jump ?? 0;
+process.on('SIGUSR2', () => {
+  clock += jump;
+  jump = -jump;
+});
 const read = readEnv(env, process.argv.slice(2));
 if (read.kind === 'help') throw new Error('this node is started by tests');
 const config = makeConfig(read.raw);
@@ -27,7 +33,7 @@ try {
     {
       logger,
       version: 'faults',
-      now: () => Date.now() + (plan.clock ?? 0),
+      now: () => Date.now() + clock,
       onFatal: (reason) => stopped(`${reason}; stopping`),
     },
     { log: (log) => faultyLog(log, plan), guard: (guard) => faultyGuard(guard, plan) },

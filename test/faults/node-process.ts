@@ -19,6 +19,12 @@ export interface NodeOptions {
   readonly plan?: FaultPlan;
 }
 
+export interface Launch {
+  readonly args: readonly string[];
+  readonly env: Readonly<Record<string, string>>;
+  readonly ready: RegExp;
+}
+
 export interface Ended {
   readonly code: number | null;
   readonly signal: NodeJS.Signals | null;
@@ -48,6 +54,7 @@ export class NodeProcess {
   readonly operatorUrl: string;
   /** resolves when the process is gone */
   readonly ended: Promise<Ended>;
+  frozen = false;
   readonly #child: ChildProcess;
   readonly #said: string[];
 
@@ -60,20 +67,26 @@ export class NodeProcess {
   }
 
   /** Starts a node and waits until it listens. Throws DidNotStart. */
-  static async start(options: NodeOptions): Promise<NodeProcess> {
-    const child = spawn(
-      process.execPath,
-      [
-        options.plan ? FAULTY_MAIN : MAIN,
+  static start(options: NodeOptions): Promise<NodeProcess> {
+    const { plan } = options;
+    return NodeProcess.launch({
+      args: [
+        plan ? FAULTY_MAIN : MAIN,
         ...['--data', options.data, '--port', '0', '--ops-port', '0', '--log-level', 'info', '--crypto-workers', '1'],
         ...(options.flags ?? []),
       ],
-      {
-        cwd: ROOT,
-        stdio: ['ignore', 'pipe', 'pipe'],
-        env: { ...process.env, ...options.env, ...(options.plan ? { ENC_FAULT: JSON.stringify(options.plan) } : {}) },
-      },
-    );
+      env: { ...options.env, ...(plan ? { ENC_FAULT: JSON.stringify(plan) } : {}) },
+      ready: /^(?:listening|shard \d+) on (\S+)$/m,
+    });
+  }
+
+  /** Any process of ours that says where it listens: `ready` finds the address in its output. Throws DidNotStart. */
+  static async launch({ args, env, ready }: Launch): Promise<NodeProcess> {
+    const child = spawn(process.execPath, args, {
+      cwd: ROOT,
+      stdio: ['ignore', 'pipe', 'pipe'],
+      env: { ...process.env, ...env },
+    });
     running.add(child);
     child.once('close', () => running.delete(child));
     const said: string[] = [];
@@ -90,7 +103,7 @@ export class NodeProcess {
       child.stdout?.setEncoding('utf8').on('data', (text: string) => {
         said.push(text);
         out += text;
-        const url = /^listening on (\S+)$/m.exec(out)?.[1];
+        const url = ready.exec(out)?.[1];
         if (url) resolve([url, /^operator port on (\S+)$/m.exec(out)?.[1] ?? '']);
       });
     });
@@ -110,6 +123,22 @@ export class NodeProcess {
     return this.#said.join('');
   }
 
+  /** SIGSTOP: it keeps its connections and does nothing, until `thaw`. */
+  freeze(): void {
+    this.frozen = true;
+    this.#child.kill('SIGSTOP');
+  }
+
+  thaw(): void {
+    this.frozen = false;
+    this.#child.kill('SIGCONT');
+  }
+
+  /** Its clock jumps by what its plan says (FaultPlan.jump). */
+  jump(): void {
+    this.#child.kill('SIGUSR2');
+  }
+
   /** kill -9, by process id; resolves when it is gone. */
   async kill(): Promise<Ended> {
     this.#child.kill('SIGKILL');
@@ -125,9 +154,7 @@ export class NodeProcess {
     return ended;
   }
 
-  metrics(): Promise<string> {
-    return fetch(`${this.operatorUrl}/metrics`, { signal: AbortSignal.timeout(10_000) }).then((answer) =>
-      answer.text(),
-    );
+  metrics(ms = 10_000): Promise<string> {
+    return fetch(`${this.operatorUrl}/metrics`, { signal: AbortSignal.timeout(ms) }).then((answer) => answer.text());
   }
 }

@@ -1,13 +1,24 @@
+import { clocks } from './cluster/clocks.ts';
+import { cut } from './cluster/cut.ts';
+import { freezeShard } from './cluster/freeze-shard.ts';
+import { killRouter } from './cluster/kill-router.ts';
+import { killShard } from './cluster/kill-shard.ts';
+import { mixed } from './cluster/mixed.ts';
+import { redisDown } from './cluster/redis-down.ts';
+import { redisPromoted } from './cluster/redis-promoted.ts';
+import { redisStale } from './cluster/redis-stale.ts';
+import { topologies } from './cluster/topologies.ts';
 import { crash } from './crash.ts';
 import { damage } from './damage.ts';
 import { diskFull } from './disk-full.ts';
 import { drain } from './drain.ts';
+import type { Journal, Result } from './journal.ts';
 import { oldLog } from './old-log.ts';
 import { powerCut } from './power-cut.ts';
 import { Random } from './random.ts';
 import { inFolder, type Scenario, Skipped } from './scenario.ts';
 import { takeOver } from './take-over.ts';
-import { Tally } from './tally.ts';
+import { RUNS_OF, Tally } from './tally.ts';
 
 export const SCENARIOS = {
   crash,
@@ -17,11 +28,21 @@ export const SCENARIOS = {
   'old-log': oldLog,
   drain,
   'take-over': takeOver,
+  'cluster-kill-shard': killShard,
+  'cluster-freeze-shard': freezeShard,
+  'cluster-kill-router': killRouter,
+  'cluster-redis-promoted': redisPromoted,
+  'cluster-redis-stale': redisStale,
+  'cluster-redis-down': redisDown,
+  'cluster-cut': cut,
+  'cluster-clocks': clocks,
+  'cluster-topologies': topologies,
+  'cluster-mixed': mixed,
 } as const satisfies Record<string, Scenario>;
 export type ScenarioName = keyof typeof SCENARIOS;
 
-/** One dozen, over and over: every twelve runs hold each scenario. */
-const DOZEN: readonly ScenarioName[] = [
+/** Of single nodes: every twelve runs hold each scenario. */
+export const NODE_PLAN: readonly ScenarioName[] = [
   'crash',
   'power-cut',
   'crash',
@@ -36,6 +57,25 @@ const DOZEN: readonly ScenarioName[] = [
   'crash',
 ];
 
+/** Of clusters: what matters most comes first, and twice. */
+const CLUSTER_PLAN: readonly ScenarioName[] = [
+  'cluster-kill-shard',
+  'cluster-freeze-shard',
+  'cluster-redis-stale',
+  'cluster-cut',
+  'cluster-topologies',
+  'cluster-redis-promoted',
+  'cluster-mixed',
+  'cluster-kill-router',
+  'cluster-redis-down',
+  'cluster-clocks',
+  'cluster-mixed',
+  'cluster-freeze-shard',
+];
+
+/** Both in turn, over and over. */
+const PLAN: readonly ScenarioName[] = NODE_PLAN.flatMap((name, i) => [name, CLUSTER_PLAN[i] as ScenarioName]);
+
 export interface Report {
   readonly runs: number;
   readonly seed: string;
@@ -48,6 +88,10 @@ export interface RunAllOptions {
   readonly runs: number;
   readonly seed: string;
   readonly scenario?: ScenarioName | undefined;
+  /** what is run in turn where no scenario is named */
+  readonly plan?: readonly ScenarioName[];
+  /** results of an earlier call that was broken off; new ones are told to it */
+  readonly journal?: Journal | undefined;
   readonly print: (line: string) => void;
 }
 
@@ -55,39 +99,47 @@ export interface RunAllOptions {
 const AT_ONCE = 2;
 
 /** Runs seeded scenarios. A violation names its run: `--runs 1 --scenario X --seed S/i` is that run alone. */
-export async function runAll({ runs, seed, scenario, print }: RunAllOptions): Promise<Report> {
+export async function runAll({ runs, seed, scenario, plan = PLAN, journal, print }: RunAllOptions): Promise<Report> {
   const tally = new Tally();
-  const violations: string[] = [];
-  const skipped: string[] = [];
+  const results: Result[] = [];
   let next = 0;
   const one = async (i: number): Promise<void> => {
-    const name = scenario ?? (DOZEN[i % DOZEN.length] as ScenarioName);
-    const own = runs === 1 ? seed : `${seed}/${i}`;
-    const started = performance.now();
-    let found: string[] = [];
-    let result = 'ok';
-    try {
-      found = await inFolder((folder) => SCENARIOS[name]({ random: new Random(own), tally, folder }));
-      if (found.length > 0) result = `${found.length} violations`;
-      tally.add(`runs of ${name}`);
-    } catch (error) {
-      if (error instanceof Skipped) {
-        skipped.push(`${name}: ${error.message}`);
-        result = `skipped: ${error.message}`;
-      } else {
-        found = [`the run broke off: ${error instanceof Error ? (error.stack ?? error.message) : String(error)}`];
-        result = 'broken off';
-      }
-    }
-    violations.push(...found.map((violation) => `${name} ${own}: ${violation}`));
-    print(
-      `run ${i + 1}/${runs} ${name} --seed ${own}: ${result} (${((performance.now() - started) / 1000).toFixed(1)} s)`,
-    );
+    const known = journal?.result(i);
+    const name = scenario ?? (plan[i % plan.length] as ScenarioName);
+    const result = known ?? (await run(i, name, runs === 1 ? seed : `${seed}/${i}`));
+    if (!known) journal?.add(result);
+    tally.merge(result.counts);
+    results[i] = result;
+    const { found, skipped } = result;
+    const said = skipped ? `skipped: ${skipped}` : found.length > 0 ? `${found.length} violations` : 'ok';
+    print(`run ${i + 1}/${runs} ${name} --seed ${result.seed}: ${said} (${result.seconds.toFixed(1)} s)`);
     for (const violation of found) print(`  ${violation}`);
   };
   const worker = async (): Promise<void> => {
     while (next < runs) await one(next++);
   };
   await Promise.all(Array.from({ length: Math.min(AT_ONCE, runs) }, worker));
-  return { runs, seed, violations, skipped, tally };
+  return {
+    runs,
+    seed,
+    violations: results.flatMap((result) => result.found.map((found) => `${result.name} ${result.seed}: ${found}`)),
+    skipped: results.flatMap(({ name, skipped }) => (skipped ? [`${name}: ${skipped}`] : [])),
+    tally,
+  };
+}
+
+/** One run, whatever happens in it. */
+async function run(i: number, name: ScenarioName, seed: string): Promise<Result> {
+  const tally = new Tally();
+  const started = performance.now();
+  let found: string[] = [];
+  let skipped: string | null = null;
+  try {
+    found = await inFolder((folder) => SCENARIOS[name]({ random: new Random(seed), tally, folder }));
+    tally.add(`${RUNS_OF}${name}`);
+  } catch (error) {
+    if (error instanceof Skipped) skipped = error.message;
+    else found = [`the run broke off: ${error instanceof Error ? (error.stack ?? error.message) : String(error)}`];
+  }
+  return { i, name, seed, found, skipped, counts: [...tally.counts], seconds: (performance.now() - started) / 1000 };
 }
