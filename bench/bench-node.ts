@@ -1,6 +1,6 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { Readable } from 'node:stream';
@@ -16,10 +16,6 @@ export interface BenchNode {
   stop(remove?: boolean): Promise<void>;
 }
 
-/** as `npm start` runs it */
-const SERVING: readonly string[] = JSON.parse(
-  readFileSync(new URL('../bin/serving-flags.json', import.meta.url), 'utf8'),
-);
 const ENTRY = new URL('../shard/main.ts', import.meta.url).pathname;
 const START_MS = 20_000;
 
@@ -29,7 +25,7 @@ export async function startNode(
   data = mkdtempSync(join(tmpdir(), 'enc-bench-')),
   nodeArgs: readonly string[] = [],
 ): Promise<BenchNode> {
-  const child = spawn(process.execPath, [...SERVING, ...nodeArgs, ENTRY, '--port', '0', '--data', data], {
+  const child = spawn(process.execPath, [...nodeArgs, ENTRY, '--port', '0', '--data', data], {
     env: { ...process.env, ENC_LOG_LEVEL: 'warn', ...env },
     stdio: ['ignore', 'pipe', 'inherit', 'pipe'],
   });

@@ -78,12 +78,6 @@ function bundledNode() {
   return node;
 }
 
-/**
- * V8 flags of every process that serves (a node, routers, shards). Such a process makes garbage with every request and keeps
- * nothing of it: with more room for it, less of it is still in use when it is collected (`npm run bench -- commit`).
- */
-const SERVING = JSON.parse(readFileSync(join(ROOT, 'bin', 'serving-flags.json'), 'utf8'));
-
 /** The stores are read through memory maps: damage inside of them may end the process in a place that can't say so. */
 const NODE = 'shard/main.ts';
 const CRASHES = new Set(['SIGSEGV', 'SIGBUS', 'SIGABRT', 'SIGILL']);
@@ -100,15 +94,13 @@ export async function launch(entry, args) {
     console.error(`${entry} is not part of this version.`);
     process.exit(1);
   }
-  const flags = entry === NODE ? SERVING : [];
-  if (runsTypeScript() && flags.every((flag) => process.execArgv.includes(flag))) {
+  if (runsTypeScript()) {
     process.argv = [process.execPath, file, ...args];
     await import(pathToFileURL(file).href);
     return;
   }
   // The channel says nothing; it breaks when this process is killed, and a node ends with it (shard/main.ts).
-  const node = runsTypeScript() ? process.execPath : bundledNode();
-  const child = spawn(node, [...flags, file, ...args], { stdio: ['inherit', 'inherit', 'inherit', 'ipc'] });
+  const child = spawn(bundledNode(), [file, ...args], { stdio: ['inherit', 'inherit', 'inherit', 'ipc'] });
   // A terminal sends Ctrl-C to the child itself; a second copy would read as "stop at once".
   const forwarded = process.stdin.isTTY ? ['SIGTERM', 'SIGHUP'] : ['SIGINT', 'SIGTERM', 'SIGHUP'];
   if (process.stdin.isTTY) process.on('SIGINT', () => {});
