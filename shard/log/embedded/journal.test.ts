@@ -12,7 +12,7 @@ import { ContentWriter } from './content-writer.ts';
 import { openEmbeddedLog } from './index.ts';
 import { LogWriter } from './log-writer.ts';
 import { openStore } from './store.ts';
-import { CODE_OK, CODE_UNKNOWN, type GroupDone, packAppend, packedSize } from './writer-messages.ts';
+import { CODE_FENCED, CODE_OK, CODE_UNKNOWN, type GroupDone, packAppend, packedSize } from './writer-messages.ts';
 
 const checkpointKey = new Uint8Array(32).fill(1);
 const owner = new Uint8Array(16).fill(1);
@@ -138,9 +138,29 @@ test('a former owner of the folder that still runs answers for nothing, and what
   append(first, enclave, epoch, '"answered"');
   const second = start(folder);
   const late = append(first, enclave.fork(), epoch, '"too late"');
-  assert.deepEqual([...late.codes], [CODE_UNKNOWN]);
+  assert.deepEqual([...late.codes], [CODE_FENCED]);
   await second.close();
   assert.deepEqual(await contentsOf(folder, enclave), ['"answered"']);
+});
+
+test('an owner who is replaced while its frame is written does not know what became of it, and the new one has it or not', async () => {
+  const folder = newFolder();
+  const enclave = new SampleEnclave('replaced meanwhile');
+  let takeOver: (() => LogWriter) | null = null;
+  let second: LogWriter | null = null;
+  class Slow extends ContentWriter {
+    override append(parts: readonly Buffer[], total: number, offset: number): void {
+      super.append(parts, total, offset);
+      second = takeOver?.() ?? null;
+    }
+  }
+  const first = start(folder, new Slow(join(folder, 'content')));
+  const epoch = open(first, enclave);
+  append(first, enclave, epoch, '"answered"');
+  takeOver = () => start(folder);
+  assert.deepEqual([...append(first, enclave, epoch, '"found by the new owner"').codes], [CODE_UNKNOWN]);
+  await (second as LogWriter | null)?.close();
+  assert.deepEqual(await contentsOf(folder, enclave), ['"answered"', '"found by the new owner"']);
 });
 
 test('a frame whose write failed half-way, or seemed to, is never found again once the log has gone on', async () => {

@@ -155,6 +155,12 @@ export class LogWriter {
         return this.#done(codes, { error: String(error), fatal: this.#dead });
       }
     }
+    // Before anything is written it is certain that nothing lands; what only this run's journal holds tells of no new owner.
+    this.#store.root.resetReadTxn();
+    if (!this.#isOwner()) {
+      this.#lost = true;
+      return this.#done(codes.fill(CODE_FENCED));
+    }
     const tx: AppendTransaction = { store: this.#pending.tables, wrote: false };
     const contents: Buffer[] = [];
     let contentLength = 0;
