@@ -37,8 +37,9 @@ module.exports = {
       to: { path: '^shard/api/(post|context|local-api|local-admin)\\.ts' },
     },
     only('client', ['protocol']),
-    // The back ends of shard/crypto stand alone: the CLI verifies whole enclaves with the fastest one.
-    only('cli', ['client', 'protocol', 'shard/crypto']),
+    // The back ends of shard/crypto stand alone: the CLI verifies whole enclaves with the fastest one. What is done to the
+    // stores of a node that does not run is in shard/operate.
+    only('cli', ['client', 'protocol', 'shard/(crypto|operate)']),
     {
       name: 'protocol-is-pure',
       comment: 'No I/O and no Node API: protocol/ also runs in a browser. Curves, ciphers and hashes are @noble.',

@@ -30,7 +30,7 @@ export const EXP_WINDOW = 600_000;
 const AT_ONCE = 512;
 const DRAIN_MS = 10_000;
 
-type FillStores = Omit<Stores, 'close'> & { close(): Promise<void> };
+type FillStores = Pick<Stores, 'log' | 'guard' | 'signer'> & { close(): Promise<void> };
 
 /** The stores of a data folder. `checkpoints: false`: the log gets none that a node would take. */
 export async function folderStores(data: string, checkpoints = true): Promise<FillStores> {

@@ -4,59 +4,112 @@ import type { Config } from './config/config.ts';
 import type { Backend } from './crypto/backend.ts';
 import { checkGuard } from './guard/adopt.ts';
 import { openRedisGuard } from './guard/redis/redis-guard.ts';
+import { StoredArchive } from './log/archive/archive-reader.ts';
+import { openObjectStore } from './log/archive/open-store.ts';
 import { openRedisLog } from './log/redis/index.ts';
-import { openRedis, type StoreState } from './redis/redis-store.ts';
+import { checkPlaces } from './log/redis/places.ts';
+import type { RedisLog } from './log/redis/redis-log.ts';
+import { PLACE } from './log/redis/scripts.ts';
+import { logOf, SplitLog } from './log/split-log.ts';
+import { openRedis, type RedisStore, type StoreState } from './redis/redis-store.ts';
 import { KEY_STORE_SCRIPTS, RedisKeyStore } from './signer/redis/redis-key-store.ts';
 import { openSigner } from './signer/signer.ts';
-import type { StoreHooks, Stores } from './stores.ts';
+import type { ArchivedLog, StoreHooks, Stores } from './stores.ts';
 
 /** key of the write that keeps an idle connection honest (shard/redis) */
 const KEYS_BEAT = 'enc:keys:beat';
 
-/** Opens the stores that the shards of a cluster share: log and guard, each in a Redis of its own. */
+/** Opens the stores that the shards of a cluster share: the log in one Redis or several, the guard in one of its own. */
 export async function openRedisStores(
   config: Config,
   redis: RedisStoresConfig,
   secp: Backend,
   hooks: StoreHooks,
 ): Promise<Stores> {
+  const closers: (() => Promise<void>)[] = [];
+  const close = async (): Promise<void> => {
+    for (const closeOne of closers.splice(0).reverse()) await closeOne();
+  };
+  try {
+    return { ...(await open(config, redis, secp, hooks, closers)), close };
+  } catch (error) {
+    await close();
+    throw error;
+  }
+}
+
+/** `closers`: how to close what has been opened, in order. */
+async function open(
+  config: Config,
+  redis: RedisStoresConfig,
+  secp: Backend,
+  hooks: StoreHooks,
+  closers: (() => Promise<void>)[],
+): Promise<Omit<Stores, 'close'>> {
   const { logger } = hooks;
-  const keys = await openRedis({
-    settings: { ...redis.log, allowUnsafe: redis.allowUnsafe },
-    scripts: KEY_STORE_SCRIPTS,
-    beatKey: KEYS_BEAT,
-    onState: told(logger, 'keys'),
-  });
+  const settings = redis.logs.map((at) => ({ ...at, allowUnsafe: redis.allowUnsafe }));
+  const count = settings.length;
+  const keys = await all(
+    settings.map((one) =>
+      openRedis({
+        settings: one,
+        scripts: [...KEY_STORE_SCRIPTS, PLACE],
+        beatKey: KEYS_BEAT,
+        onState: told(logger, 'keys'),
+      }),
+    ),
+  );
+  closers.push(async () => void (await Promise.all(keys.map((store) => store.close()))));
+  await checkPlaces(keys);
   const signer = await openSigner({
     dir: config.folders.keys,
     backend: secp,
-    store: new RedisKeyStore(() => keys),
+    store: new RedisKeyStore((id) => keys[logOf(id, count)] as RedisStore),
     maxUnwrapped: config.enclaves.maxActive,
   });
-  let logServer = '';
-  const log = await openRedisLog({
-    settings: { ...redis.log, allowUnsafe: redis.allowUnsafe },
-    checkpointKey: signer.checkpointKey(),
-    onState: told(logger, 'log', (runId) => {
-      logServer = runId;
-    }),
-    onFailure: (reason) => logger.error({ reason }, 'the log could not do what is to be done'),
-  });
+  closers.push(() => signer.close());
+  const reader = config.archive && new StoredArchive(await openObjectStore(config.archive), secp);
+  if (reader) closers.push(() => reader.close());
+  const logServers = settings.map(() => '');
+  const logs = await all(
+    settings.map((one, i) =>
+      openRedisLog({
+        settings: one,
+        checkpointKey: signer.checkpointKey(),
+        archive: reader,
+        onState: told(logger, 'log', (runId) => {
+          logServers[i] = runId;
+        }),
+        onFailure: (reason) => logger.error({ reason }, 'the log could not do what is to be done'),
+      }),
+    ),
+  );
+  closers.push(async () => void (await Promise.all(logs.map((log) => log.close()))));
+  const log = count === 1 ? (logs[0] as RedisLog) : new SplitLog(logs);
   const guard = await openRedisGuard({
     settings: { ...redis.guard, allowUnsafe: redis.allowUnsafe },
-    logServers: () => [logServer],
+    logServers: () => logServers,
     allowShared: redis.allowShared,
     onState: told(logger, 'guard'),
   });
-  const stores = { log: hooks.wrapLog?.(log) ?? log, guard: hooks.wrapGuard?.(guard) ?? guard, signer };
-  await checkGuard(stores.log, stores.guard);
-  const close = async (): Promise<void> => {
-    await log.close();
-    await guard.close();
-    await signer.close();
-    await keys.close();
+  closers.push(() => guard.close());
+  const archived: ArchivedLog | null = reader && {
+    trim: async (key) => void (await (logs[logOf(key.enclave, count)] as RedisLog).trimArchived(key)),
+    forget: () => reader.forget(),
   };
-  return { ...stores, close };
+  const stores = { log: hooks.wrapLog?.(log) ?? log, guard: hooks.wrapGuard?.(guard) ?? guard, signer, archived };
+  await checkGuard(stores.log, stores.guard);
+  return stores;
+}
+
+/** All of them, or none stays open. */
+async function all<T extends { close(): Promise<void> }>(opening: readonly Promise<T>[]): Promise<T[]> {
+  const settled = await Promise.allSettled(opening);
+  const open = settled.flatMap((one) => (one.status === 'fulfilled' ? [one.value] : []));
+  const failed = settled.find((one) => one.status === 'rejected');
+  if (!failed) return open;
+  await Promise.all(open.map((one) => one.close()));
+  throw failed.reason;
 }
 
 /** Says what becomes of a connection; `on`: the run id of the server, on each new one. */

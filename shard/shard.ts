@@ -2,6 +2,7 @@ import { rmSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Logger } from 'pino';
 import { Registry } from 'prom-client';
+import { redisOptions } from '../cluster/topology/redis-options.ts';
 import { RedisTopology } from '../cluster/topology/redis-topology.ts';
 import type { TopologyStore } from '../cluster/topology/topology-store.ts';
 import { type Kernel, type KernelHost, STAGE_FULL } from '../kernel/kernel.ts';
@@ -22,6 +23,7 @@ import { openCryptoPool } from './crypto/pool.ts';
 import { SessionCache } from './enclave/enclave-host.ts';
 import { Enclaves } from './enclave/enclaves.ts';
 import { Intake } from './enclave/intake.ts';
+import { nameOf } from './enclave/name.ts';
 import { Queries } from './enclave/query.ts';
 import { Reads } from './enclave/reads.ts';
 import { Restore } from './enclave/restore.ts';
@@ -29,6 +31,8 @@ import { Snapshots } from './enclave/snapshot.ts';
 import type { ReleaseGuard } from './guard/release-guard.ts';
 import { Seat, type SeatHouse, type SeatModules } from './link/seat.ts';
 import { assertFree, closeDoor, httpUrl } from './listening.ts';
+import type { ArchiveHints } from './log/archive/archive-hints.ts';
+import { BullHints } from './log/archive/bull-hints.ts';
 import { LocalHints } from './log/archive/local-hints.ts';
 import { openArchive } from './log/archive/open-archive.ts';
 import type { EnclaveLog } from './log/enclave-log.ts';
@@ -65,6 +69,8 @@ export interface ShardOverrides {
 
 /** How long a drain may take before what is left is answered `unavailable`, ms. */
 const DRAIN_MS = 10_000;
+/** One line about lost hints is enough for so long, ms. */
+const HINTS_TOLD_MS = 60_000;
 /** How long a start waits for the topology store, ms. */
 const TOPOLOGY_MS = 10_000;
 
@@ -88,16 +94,16 @@ export async function startShard(
   const secp = openSecp256k1(config.crypto.backend ?? undefined);
   const advice = secp256k1Advice(secp.name);
   if (advice) logger.warn(advice);
-  const pool = openCryptoPool({
-    backend: secp.name,
-    ...(config.crypto.workers === null ? {} : { workers: config.crypto.workers }),
-    onWorkerDeath: (reason) => logger.error({ reason }, 'a crypto worker died and was replaced'),
-  });
   const wraps = { ...hooks, wrapLog: overrides.log, wrapGuard: overrides.guard };
   const redis = config.cluster?.redis;
   const stores =
     overrides.stores ?? (await (redis ? openRedisStores(config, redis, secp, wraps) : openStores(config, secp, wraps)));
   const { log, guard, signer } = stores;
+  const pool = openCryptoPool({
+    backend: secp.name,
+    ...(config.crypto.workers === null ? {} : { workers: config.crypto.workers }),
+    onWorkerDeath: (reason) => logger.error({ reason }, 'a crypto worker died and was replaced'),
+  });
 
   const seat =
     config.cluster && new Seat(config.cluster, { store: await openTopology(config.cluster, warn, overrides), warn });
@@ -144,10 +150,21 @@ export async function startShard(
       return inspector.receipt(key.enclave, stored.record);
     },
   };
+  await seat?.view.look();
   const archive =
     config.archive === null
       ? null
-      : await openArchive(config.archive, { log, guard, verifier: secp, hints: new LocalHints(), register, warn });
+      : await openArchive(config.archive, {
+          ...{ log, guard, verifier: secp, register, warn },
+          hints: archiveHints(config, warn),
+          onErased: () => stores.archived?.forget(),
+          mine: ({ enclave }) => seat?.isHome(enclave) ?? true,
+          settled: async (key) => {
+            await stores.archived?.trim(key);
+            // Another shard's enclave was looked at: nothing of it need stay in this one's memory.
+            if (enclaves?.has(nameOf(key.enclave)) === false) log.release(key);
+          },
+        });
   enclaves = new Enclaves(config.enclaves, {
     ...shared,
     onReleased: (actor) => {
@@ -193,6 +210,18 @@ export async function startShard(
 interface Door {
   readonly url: string;
   readonly leave: () => Promise<void>;
+}
+
+/** Between the shards of a cluster, hints go through the Redis of the topology: what it loses are hints. */
+function archiveHints({ cluster }: Config, warn: SeatModules['warn']): ArchiveHints {
+  if (!cluster?.redis) return new LocalHints();
+  let told = Number.NEGATIVE_INFINITY;
+  const onError = (error: Error): void => {
+    if (performance.now() - told < HINTS_TOLD_MS) return;
+    told = performance.now();
+    warn({ error: error.message }, 'hints of the archive are lost: the next sweep makes up for them');
+  };
+  return new BullHints({ connection: redisOptions(cluster.topology), onError });
 }
 
 /** The public API of a single node. */

@@ -8,7 +8,7 @@ import { openFileGuard } from './guard/file-guard.ts';
 import type { ReleaseGuard } from './guard/release-guard.ts';
 import { checkLmdbFile } from './lmdb-file.ts';
 import { openEmbeddedLog } from './log/embedded/index.ts';
-import type { EnclaveLog } from './log/enclave-log.ts';
+import type { EnclaveLog, LogKey } from './log/enclave-log.ts';
 import { makeLmdbFile } from './new-lmdb-file.ts';
 import { openSigner, type Signer } from './signer/signer.ts';
 
@@ -17,7 +17,17 @@ export interface Stores {
   readonly log: EnclaveLog;
   readonly guard: ReleaseGuard;
   readonly signer: Signer;
+  /** what a log that trims reads through, if there is an archive; null: the log keeps everything */
+  readonly archived: ArchivedLog | null;
   close(): Promise<void>;
+}
+
+/** A log in memory, whose archived bundles need not stay there. */
+export interface ArchivedLog {
+  /** Drops what archive and checkpoint allow. Rejects with LogUnavailable. */
+  trim(key: LogKey): Promise<void>;
+  /** Contents have been erased in the archive. */
+  forget(): void;
 }
 
 export interface StoreHooks {
@@ -71,7 +81,7 @@ export async function openStores(config: Config, secp: Backend, hooks: StoreHook
     await guard.close();
     await signer.close();
   };
-  return { log, guard, signer, close };
+  return { log, guard, signer, archived: null, close };
 }
 
 /** A short write comes out of LMDB as an I/O error, so a full disk is among the causes. */

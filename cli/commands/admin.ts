@@ -6,6 +6,8 @@ import { UsageError } from '../failures.ts';
 import { textOf } from '../input.ts';
 import { command, hex32, run } from '../options.ts';
 import { guardCommands } from './guard.ts';
+import { importCommand } from './import.ts';
+import { moveLogsCommand } from './move-logs.ts';
 import { upload } from './snapshot.ts';
 import { topologyCommands } from './topology.ts';
 
@@ -69,6 +71,8 @@ export function adminCommands(modules: CliModules): Command {
   );
   group.addCommand(guardCommands(modules));
   group.addCommand(topologyCommands(modules));
+  group.addCommand(moveLogsCommand(modules));
+  group.addCommand(importCommand(modules));
   return group;
 }
 

@@ -15,8 +15,10 @@ export interface LocalClusterOptions {
   readonly host: string;
   readonly port: number;
   readonly data: string;
-  /** Redis of the log and the topology; null: one is started */
+  /** Redis of the log and the topology (several with commas between: the first has the topology); null: started here */
   readonly redis: string | null;
+  /** how many Redis servers for the log are started, default 1 */
+  readonly logs?: number;
   /** Redis of the release guard; null: one is started */
   readonly guard: string | null;
   /** handed on to every part */
@@ -133,14 +135,14 @@ export class LocalCluster {
     mkdirSync(data, { recursive: true, mode: 0o700 });
     const secret = join(data, 'link-secret');
     if (!existsSync(secret)) writeFileSync(secret, `${randomBytes(32).toString('hex')}\n`, { mode: 0o600 });
-    const log = this.#o.redis ?? (await this.#redis('redis-log', data));
+    const logs = this.#o.redis ?? (await this.#logs(data));
     const guard = this.#o.guard ?? (await this.#redis('redis-guard', data));
     this.#common = {
       ENC_LOG_LEVEL: 'warn',
       ...Object.fromEntries(Object.entries(this.#o.env).filter(([name]) => !OWN.includes(name))),
-      ENC_LOG_REDIS: log,
+      ENC_LOG_REDIS: logs,
       ENC_GUARD_REDIS: guard,
-      ENC_TOPOLOGY_URL: log,
+      ENC_TOPOLOGY_URL: logs.split(/,(?=\w+:\/\/)/)[0],
       ENC_LINK_SECRET: secret,
       ENC_KEYS_DIR: join(data, 'keys'),
     };
@@ -161,6 +163,11 @@ export class LocalCluster {
       ENC_OPS_PORT: String(port === 0 ? await freePort() : own + 1),
     };
     await this.#part(this.#node(routerName(router), 'router/main.ts', /^router on (\S+)$/m, env));
+  }
+
+  async #logs(data: string): Promise<string> {
+    const names = Array.from({ length: this.#o.logs ?? 1 }, (_, i) => (i === 0 ? 'redis-log' : `redis-log-${i}`));
+    return (await Promise.all(names.map((name) => this.#redis(name, data)))).join(',');
   }
 
   async #redis(name: string, data: string): Promise<string> {

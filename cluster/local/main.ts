@@ -21,6 +21,7 @@ interface Flags {
   readonly host: string;
   readonly data: string;
   readonly redis?: string;
+  readonly logs: number;
   readonly redisGuard?: string;
 }
 
@@ -38,6 +39,7 @@ const flags = new Command('npm run cluster --')
   .option('--host <host>', 'address of the public API', env['ENC_HOST'] || '127.0.0.1')
   .option('--data <dir>', 'folder of everything that is kept', env['ENC_DATA'] || './data-cluster')
   .option('--redis <url>', 'Redis for the log and the topology (default: one is started)')
+  .option('--logs <n>', 'how many redis-servers are started for the log', count(1, 16), 1)
   .option('--redis-guard <url>', 'Redis for the release guard (default: one is started)')
   .parse()
   .opts<Flags>();

@@ -1,5 +1,6 @@
 import { readFileSync } from 'node:fs';
 import { Redis } from 'ioredis';
+import { redisOptions } from './redis-options.ts';
 import { isTopology, NO_TOPOLOGY, type Topology } from './topology.ts';
 import type { Beat, Sight, TopologyStore } from './topology-store.ts';
 
@@ -11,8 +12,6 @@ const beatKey = (shard: number): string => `${PREFIX}:beat:${shard}`;
 /** A store that takes longer is as good as none: what was seen last counts on, ms. */
 const COMMAND_MS = 1000;
 const MAX_BACKOFF_MS = 1000;
-const REDIS_PORT = 6379;
-const SENTINEL_PORT = 26_379;
 
 const lua = (name: string): string => readFileSync(new URL(name, import.meta.url), 'utf8');
 
@@ -35,7 +34,7 @@ export class RedisTopology implements TopologyStore {
       connectTimeout: COMMAND_MS,
       retryStrategy: (times: number) => Math.min(times * 50, MAX_BACKOFF_MS),
     };
-    const redis = new Redis({ ...options, ...addressOf(url) });
+    const redis = new Redis({ ...options, ...redisOptions(url) });
     let down = false;
     redis.on('error', (error: Error) => {
       if (!down) onError(error.message);
@@ -102,27 +101,6 @@ export class RedisTopology implements TopologyStore {
       return beat === null ? [] : [[from + i, beat]];
     });
   }
-}
-
-/** redis://, rediss://, or sentinel://host:port,host:port/name */
-function addressOf(url: string) {
-  const [, hosts, name] = /^sentinel:\/\/([^/]+)\/(.+)$/.exec(url) ?? [];
-  if (hosts !== undefined && name !== undefined) {
-    const sentinels = hosts.split(',').map((one) => {
-      const { hostname, port } = new URL(`redis://${one}`);
-      return { host: hostname, port: Number(port || SENTINEL_PORT) };
-    });
-    return { sentinels, name };
-  }
-  const { hostname, port, username, password, pathname, protocol } = new URL(url);
-  return {
-    host: hostname.replace(/^\[(.*)\]$/, '$1'),
-    port: Number(port || REDIS_PORT),
-    ...(username ? { username: decodeURIComponent(username) } : {}),
-    ...(password ? { password: decodeURIComponent(password) } : {}),
-    ...(pathname.length > 1 ? { db: Number(pathname.slice(1)) } : {}),
-    ...(protocol === 'rediss:' ? { tls: {} } : {}),
-  };
 }
 
 function parseBeat(text: string): Beat | null {

@@ -2,14 +2,15 @@ import { readFileSync } from 'node:fs';
 import { resolve } from 'node:path';
 import type { RedisSettings } from '../redis/redis-settings.ts';
 import { ConfigError } from './env.ts';
-import { redisAddress } from './redis-address.ts';
+import { redisAddress, splitAddresses } from './redis-address.ts';
 import type { RawSettings } from './settings.ts';
 
 type Redis = Pick<RedisSettings, 'at' | 'username' | 'password' | 'db' | 'tls'>;
 
 /** Where the stores are that the shards of a cluster share. */
 export interface RedisStoresConfig {
-  readonly log: Redis;
+  /** the enclave's jump hash chooses one (shard/log/split-log.ts) */
+  readonly logs: readonly Redis[];
   readonly guard: Redis;
   /** both on one server after all */
   readonly allowShared: boolean;
@@ -45,7 +46,7 @@ export function clusterConfig(raw: RawSettings): ClusterConfig | null {
     throw new ConfigError(
       'ENC_SHARD makes this a shard of a cluster: set ENC_LINK_SECRET to the file with its link secret',
     );
-  const topology = raw.topologyUrl ?? raw.logRedis;
+  const topology = raw.topologyUrl ?? (raw.logRedis && (splitAddresses(raw.logRedis)[0] as string));
   if (topology === null)
     throw new ConfigError('ENC_SHARD makes this a shard of a cluster: set ENC_TOPOLOGY_URL to its topology store');
   if (raw.linkBytes < raw.maxBody)
@@ -71,11 +72,19 @@ function redisStores(raw: RawSettings): RedisStoresConfig | null {
   if (raw.logRedis === null || raw.guardRedis === null)
     throw new ConfigError('set both ENC_LOG_REDIS and ENC_GUARD_REDIS: the guard shows what the log has lost');
   return {
-    log: redisAddress('ENC_LOG_REDIS', raw.logRedis),
+    logs: logServers('ENC_LOG_REDIS', raw.logRedis),
     guard: redisAddress('ENC_GUARD_REDIS', raw.guardRedis),
     allowShared: raw.allowSharedRedis === 'yes',
     allowUnsafe: raw.allowUnsafeRedis === 'yes',
   };
+}
+
+/** Addresses of log servers with commas between. Throws ConfigError. */
+export function logServers(variable: string, text: string): Redis[] {
+  const all = splitAddresses(text);
+  const twice = all.find((one, i) => all.indexOf(one) !== i);
+  if (twice !== undefined) throw new ConfigError(`${variable} names one server twice: name each once`);
+  return all.map((one) => redisAddress(variable, one));
 }
 
 /** All three files or none. Throws ConfigError. */

@@ -7,11 +7,21 @@ const REDIS_URL = text(
   /^(rediss?|sentinel):\/\/\S{1,1024}$/,
   'a Redis address, such as redis://127.0.0.1:6379 or sentinel://a:26379,b:26379/name',
 );
+const REDIS_URLS = text(
+  'URL[,URL]',
+  /^(rediss?|sentinel):\/\/\S{1,16384}$/,
+  'a Redis address, such as redis://127.0.0.1:6379 or sentinel://a:26379,b:26379/name, or several with commas between',
+);
 
 /** Of shards in a cluster, and of their links to routers. */
 export const CLUSTER_SETTINGS = {
   shard: optional('ENC_SHARD', integer(0, 65_534), 'a single node', 'number of this shard in its cluster'),
-  logRedis: optional('ENC_LOG_REDIS', REDIS_URL, 'the data folder', 'cluster: Redis that holds the log and the keys'),
+  logRedis: optional(
+    'ENC_LOG_REDIS',
+    REDIS_URLS,
+    'the data folder',
+    'cluster: Redis that holds the log and the keys; several with commas between share the enclaves',
+  ),
   guardRedis: optional(
     'ENC_GUARD_REDIS',
     REDIS_URL,
@@ -33,7 +43,7 @@ export const CLUSTER_SETTINGS = {
   topologyUrl: optional(
     'ENC_TOPOLOGY_URL',
     REDIS_URL,
-    'that of the log',
+    'the first of the log',
     'cluster: Redis that holds topology and heartbeats',
   ),
   linkHost: setting('ENC_LINK_HOST', HOST, '127.0.0.1', 'cluster: address on which routers reach this shard'),

@@ -199,7 +199,7 @@ describe('a shard of a cluster', () => {
   });
 
   test('Redis addresses name a server, or the Sentinels that know it; a password is never quoted', () => {
-    const at = (url: string) => config({ ...needed, ENC_LOG_REDIS: url }).cluster?.redis?.log;
+    const at = (url: string) => config({ ...needed, ENC_LOG_REDIS: url }).cluster?.redis?.logs[0];
     assert.deepEqual(at('rediss://u:p%40w@h:7000/3'), {
       at: { host: 'h', port: 7000 },
       username: 'u',

@@ -1,6 +1,14 @@
 import type { RedisSettings } from '../redis/redis-settings.ts';
 import { ConfigError } from './env.ts';
 
+/** Between two addresses; the commas of a Sentinel address are others. */
+const BETWEEN = /,(?=(?:rediss?|sentinel):\/\/)/;
+
+/** Addresses with commas between, in their order. */
+export function splitAddresses(text: string): string[] {
+  return text.split(BETWEEN);
+}
+
 const PORT = 6379;
 const SENTINEL_PORT = 26_379;
 

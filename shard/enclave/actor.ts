@@ -390,7 +390,7 @@ export class EnclaveActor {
         metrics?.events.inc(sealed.events);
       }
       if (sealed.closings > 0) metrics?.bundles.inc(sealed.closings);
-      if (batch.exported) this.#checkpoints.write(batch.exported, sealed.head, sealed.timestamp);
+      if (batch.exported) void this.#checkpoints.write(batch.exported, sealed.head, sealed.timestamp);
       for (const waiter of batch.waiters) waiter(0);
       this.#m.onReleased(this);
     }
@@ -410,9 +410,9 @@ export class EnclaveActor {
       .catch(() => commit.reply(UNAVAILABLE, errorBytes(UNAVAILABLE)));
   }
 
-  /** Takes a checkpoint now if it is worth one: called before an idle enclave is evicted. */
-  checkpointBeforeEviction(): void {
-    if (this.idle) this.#checkpoints.beforeEviction(this.kernel);
+  /** Takes a checkpoint now if it is worth one: called before an idle enclave is evicted. Resolves when it is written. */
+  async checkpointBeforeEviction(): Promise<void> {
+    if (this.idle) await this.#checkpoints.beforeEviction(this.kernel);
   }
 
   /** The open bundle is closed when it is due, if there is a key to do it with. */

@@ -51,24 +51,24 @@ export class Checkpoints {
     return exported;
   }
 
-  /** Writes it behind the commits. A failure costs only time at the next opening. */
-  write(exported: Exported, head: Head, timestamp: number): void {
+  /** Writes it behind the commits; resolves when that has been tried. A failure costs only time at the next opening. */
+  async write(exported: Exported, head: Head, timestamp: number): Promise<void> {
     let recentMaxExp = 0;
     const view = new DataView(exported.recent.buffer, exported.recent.byteOffset, exported.recent.byteLength);
     for (let at = 32; at < view.byteLength; at += 48) {
       recentMaxExp = Math.max(recentMaxExp, Number(view.getBigUint64(at, true)));
     }
-    this.#log.checkpoint(this.#key, this.#epoch, { head, ...exported, recentMaxExp, timestamp }).catch(() => {
+    await this.#log.checkpoint(this.#key, this.#epoch, { head, ...exported, recentMaxExp, timestamp }).catch(() => {
       // The next one carries all unexpired hashes again, so that none is missing.
       this.#seq = -1;
       this.#metrics?.checkpointFailures.inc();
     });
   }
 
-  /** Takes one now if it is worth it. */
-  beforeEviction(kernel: Kernel): void {
+  /** Takes one now if it is worth it; resolves when it is written. */
+  async beforeEviction(kernel: Kernel): Promise<void> {
     const head = kernel.head();
     if (head.seq - this.#seq < WORTH_ONE || !kernel.atBoundary) return;
-    this.write(this.export(kernel, head), head, kernel.timestamp);
+    await this.write(this.export(kernel, head), head, kernel.timestamp);
   }
 }

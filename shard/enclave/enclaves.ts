@@ -27,6 +27,8 @@ const SOON_MS = 10_000;
 const PASS_OVER_MS = 60_000;
 /** Regressed enclaves that are remembered as told of. */
 const MAX_REPORTED = 10_000;
+/** How long a drain waits for checkpoints to be written, ms. */
+const CHECKPOINTS_MS = 5000;
 /** How often idle enclaves are looked for. */
 const SWEEP_EVERY_MS = 5000;
 
@@ -176,7 +178,7 @@ export class Enclaves {
 
   /** Puts an idle actor to sleep, for another shard to go on with: with a checkpoint, if it is worth one. */
   letGo(actor: EnclaveActor): void {
-    this.#evict(actor);
+    void this.#evict(actor);
   }
 
   /** Puts an idle enclave to sleep at once (restore and recovery replace it). */
@@ -194,7 +196,9 @@ export class Enclaves {
     );
     const timeout = AbortSignal.timeout(deadline);
     await Promise.race([Promise.all(settled), new Promise((resolve) => timeout.addEventListener('abort', resolve))]);
-    for (const actor of [...this.#active.values()]) this.#evict(actor);
+    const written = [...this.#active.values()].map((actor) => this.#evict(actor));
+    // A store that is away has no checkpoint: the next opening replays more.
+    await Promise.race([Promise.all(written), new Promise((resolve) => setTimeout(resolve, CHECKPOINTS_MS).unref())]);
   }
 
   async #open(key: LogKey, name: string): Promise<void> {
@@ -285,19 +289,21 @@ export class Enclaves {
     if (actor.sequencer) this.#m.signer.release(actor.sequencer);
   }
 
-  #evict(actor: EnclaveActor): void {
-    actor.checkpointBeforeEviction();
+  /** Resolves when its checkpoint is written. */
+  #evict(actor: EnclaveActor): Promise<void> {
+    const written = actor.checkpointBeforeEviction();
     const free = isFree(actor);
     actor.drop(UNAVAILABLE);
     if (free) actor.kernel.dispose();
     this.#m.metrics?.evictions.inc();
+    return written;
   }
 
   #makeRoom(): void {
     if (this.#active.size < this.#o.maxActive) return;
     for (const actor of this.#active.values()) {
       if (!isFree(actor)) continue;
-      this.#evict(actor);
+      void this.#evict(actor);
       if (this.#active.size < this.#o.maxActive) return;
     }
   }
@@ -312,7 +318,7 @@ export class Enclaves {
       const { dueAt, memory } = actor.kernel;
       if (over <= 0 && dueAt !== 0 && dueAt <= soon && actor.sequencer !== null) continue;
       over -= memory;
-      this.#evict(actor);
+      void this.#evict(actor);
     }
   }
 
@@ -363,7 +369,7 @@ export class Enclaves {
     if (actor.dropped) return;
     const { dueAt } = actor.kernel;
     if (dueAt !== 0 && dueAt <= this.#m.now()) this.#passOver(actor.name);
-    else if (actor.lastUsed === lastUsed && isFree(actor)) this.#evict(actor);
+    else if (actor.lastUsed === lastUsed && isFree(actor)) void this.#evict(actor);
   }
 
   #passOver(name: string): void {

@@ -3,6 +3,7 @@ import { readLinkSecret } from '../../cluster/link/link-secret.ts';
 import { ClusterView } from '../../cluster/topology/cluster-view.ts';
 import { BEAT_EVERY_MS, BEAT_VALID_MS, type TopologyStore } from '../../cluster/topology/topology-store.ts';
 import { errorOf } from '../../protocol/errors.ts';
+import { shardOf } from '../../protocol/jump.ts';
 import type { Api } from '../api/api.ts';
 import type { ClusterConfig } from '../config/cluster-config.ts';
 import type { EnclaveActor } from '../enclave/actor.ts';
@@ -53,6 +54,12 @@ export class Seat {
     mayOpen: (enclave, owner) => this.#ownership?.mayOpen(enclave, owner) ?? true,
     opened: (actor) => this.#ownership?.opened(actor),
   };
+
+  /** Is this shard the first choice for the enclave? Of the archive's sweeps each then does its own. */
+  isHome(enclave: Uint8Array): boolean {
+    const { shards } = this.view.topology;
+    return shards === 0 || shardOf(enclave, shards) === this.#o.shard;
+  }
 
   readonly confirm = (actor: EnclaveActor): Promise<number> => this.#ownership?.confirm(actor) ?? Promise.resolve(0);
 

@@ -27,6 +27,16 @@ export interface TestClusterOptions {
   readonly routerFlags?: readonly string[];
   readonly onFatal?: (reason: string) => void;
   readonly data?: string;
+  /** each shard with stores of its own over these servers; default: all share those of the data folder */
+  readonly redis?: RedisAddresses;
+}
+
+export interface RedisAddresses {
+  /** as ENC_LOG_REDIS */
+  readonly log: string;
+  readonly guard: string;
+  /** takes hints of the archive */
+  readonly topology: string;
 }
 
 /**
@@ -72,11 +82,14 @@ export class TestCluster {
   }
 
   async startShard(shard: number): Promise<RunningShard> {
-    const { now, onFatal } = this.#o;
+    const { now, onFatal, redis } = this.#o;
+    const topology = redis?.topology ?? NOBODY;
+    const servers = redis ? ['--log-redis', redis.log, '--guard-redis', redis.guard] : [];
     const config = makeConfig(
       settings(
         readEnv({}, [
-          ...['--data', this.data, '--shard', String(shard), '--topology-url', NOBODY, '--link-secret', this.secret],
+          ...['--data', this.data, '--shard', String(shard), '--topology-url', topology, '--link-secret', this.secret],
+          ...servers,
           ...['--ops-port', '0', '--crypto-workers', '1', ...(this.#o.flags ?? []), ...(this.#o.shardFlags ?? [])],
         ]),
       ),
@@ -87,8 +100,9 @@ export class TestCluster {
       onFatal: onFatal ?? (() => {}),
       ...(now ? { now } : {}),
     };
-    this.#stores ??= await openStores(config, openSecp256k1(), hooks);
-    const running = await startShard(config, null, hooks, { stores: this.#stores, topology: this.topology });
+    if (!redis) this.#stores ??= await openStores(config, openSecp256k1(), hooks);
+    const stores = this.#stores ? { stores: this.#stores } : {};
+    const running = await startShard(config, null, hooks, { ...stores, topology: this.topology });
     this.shards.set(shard, running);
     return running;
   }

@@ -24,6 +24,8 @@ export interface ArchiveReader {
 
 /** Checked parts that are kept, in bytes; the least recently used goes first. */
 const KEPT_BYTES = 32 * 1024 * 1024;
+/** All of it goes so long after the first was taken in: a Delete may be carried out in the store by another process, ms. */
+const KEPT_MS = 60_000;
 /** An object may be read while a Delete is being carried out in it. */
 const REREADS = 3;
 
@@ -38,6 +40,7 @@ export class StoredArchive implements ArchiveReader {
   /** by object, least recently used first */
   readonly #kept = new Map<string, Kept>();
   #bytes = 0;
+  #timer: NodeJS.Timeout | null = null;
 
   constructor(store: ObjectStore, verifier: Verifier) {
     this.#store = store;
@@ -66,8 +69,15 @@ export class StoredArchive implements ArchiveReader {
 
   /** Contents that a Delete takes out must not be handed on from memory. */
   forget(): void {
+    if (this.#timer) clearTimeout(this.#timer);
+    this.#timer = null;
     this.#kept.clear();
     this.#bytes = 0;
+  }
+
+  async close(): Promise<void> {
+    this.forget();
+    await this.#store.close();
   }
 
   async #part(key: LogKey, closing: Uint8Array, part: number, from: number): Promise<CheckedPart> {
@@ -95,6 +105,7 @@ export class StoredArchive implements ArchiveReader {
   }
 
   #keep(object: string, kept: Kept): void {
+    this.#timer ??= setTimeout(() => this.forget(), KEPT_MS).unref();
     this.#bytes += kept.bytes - (this.#kept.get(object)?.bytes ?? 0);
     this.#kept.delete(object);
     this.#kept.set(object, kept);

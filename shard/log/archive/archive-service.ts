@@ -1,4 +1,5 @@
 import type { EnclaveLog, LogKey } from '../enclave-log.ts';
+import { LogUnavailable } from '../log-errors.ts';
 import { ArchiveConflict } from './archive-errors.ts';
 import type { ArchiveHints } from './archive-hints.ts';
 import type { ArchiveMetrics } from './archive-metrics.ts';
@@ -22,6 +23,10 @@ export interface ArchiveServiceModules extends Omit<ArchiverModules, 'log' | 'on
   readonly backlog: Backlog;
   readonly metrics: ArchiveMetrics | null;
   readonly warn: (fields: object, message: string) => void;
+  /** Is this log for this process to sweep? Hints are worked on for any. Default: all are. */
+  readonly mine?: (key: LogKey) => boolean;
+  /** Called when all that is released of a log is archived: it may be trimmed. */
+  readonly settled?: (key: LogKey) => Promise<void>;
 }
 
 /** Keeps the archive behind the log: on hints at once, and by a sweep at the start and every ten minutes. */
@@ -77,9 +82,11 @@ export class ArchiveService {
     for (let last = page.at(-1); last !== undefined; last = page.at(-1)) {
       for (const key of page) {
         if (this.#stop.signal.aborted) return;
+        if (this.#m.mine?.(key) === false) continue;
         const lag = await this.#lag(key);
         backlog.found(logName(key), lag);
         if (lag > 0) hints.hint(key);
+        else await this.#settled(key);
       }
       // A million logs take seconds: requests come first.
       await new Promise(setImmediate);
@@ -97,12 +104,22 @@ export class ArchiveService {
     }
   }
 
+  /** What fails here is done after the next bundle, or by the next sweep. */
+  async #settled(key: LogKey): Promise<void> {
+    try {
+      await this.#m.settled?.(key);
+    } catch (error) {
+      if (!(error instanceof LogUnavailable)) this.#failed(key, error);
+    }
+  }
+
   async #work(key: LogKey): Promise<void> {
     if (this.#stop.signal.aborted) return;
     const { backlog } = this.#m;
     try {
       backlog.found(logName(key), await this.#archiver.lag(key));
       await this.#archiver.run(key, this.#stop.signal);
+      if (!this.#stop.signal.aborted) await this.#settled(key);
     } catch (error) {
       this.#failed(key, error);
       throw error;

@@ -20,6 +20,8 @@ export interface ArchiverModules {
   readonly partBytes?: number;
   /** a bundle is in the archive and the cursor behind it; bytes as they lie there */
   readonly onArchived?: (key: LogKey, bytes: number) => void;
+  /** contents have been erased in the archive: whoever has them in memory must forget them */
+  readonly onErased?: () => void;
 }
 
 /**
@@ -164,5 +166,6 @@ export class Archiver {
         throw new ArchiveConflict(object, 'the store says that it has erased, and has not');
       next = kept.part.from + kept.part.events;
     }
+    this.#m.onErased?.();
   }
 }

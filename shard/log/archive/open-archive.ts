@@ -2,7 +2,7 @@ import type { Registry } from 'prom-client';
 import type { ArchivePlace } from '../../../protocol/archive-name.ts';
 import type { Verifier } from '../../../protocol/secp.ts';
 import type { ReleaseGuard } from '../../guard/release-guard.ts';
-import type { EnclaveLog } from '../enclave-log.ts';
+import type { EnclaveLog, LogKey } from '../enclave-log.ts';
 import type { ArchiveHints } from './archive-hints.ts';
 import { createArchiveMetrics } from './archive-metrics.ts';
 import { ArchiveService } from './archive-service.ts';
@@ -16,6 +16,9 @@ export interface OpenArchiveModules {
   readonly hints: ArchiveHints;
   readonly register: Registry;
   readonly warn: (fields: object, message: string) => void;
+  readonly onErased?: () => void;
+  readonly mine?: (key: LogKey) => boolean;
+  readonly settled?: (key: LogKey) => Promise<void>;
 }
 
 /** Starts archiving to `place`. Rejects with StoreUnavailable if a folder can not be made or used. */

@@ -1,12 +1,12 @@
-import { createHash } from 'node:crypto';
 import type { RedisStore } from '../../redis/redis-store.ts';
 import type { Arg } from '../../redis/script.ts';
 import type { LogKey } from '../enclave-log.ts';
 import { keyOf, prefixOf } from '../row-keys.ts';
 import { logOf } from '../split-log.ts';
+import { copyKey, sameKey } from './copy-key.ts';
 import { decodeHeadRow, HEAD_ROW, type HeadRow } from './head-row.ts';
 import { DUE, deletesKey, ERASURES, keysOf, LOGS, laneKey, MOVING, SERVER } from './keys.ts';
-import { GUARD, MOVE_COPY, MOVE_IN, MOVE_OUT, MOVED } from './scripts.ts';
+import { GUARD, MOVE_IN, MOVE_OUT, MOVED } from './scripts.ts';
 
 export interface MoveOptions {
   /** the servers as they were, in their order */
@@ -79,8 +79,9 @@ async function moveOne(key: LogKey, source: RedisStore, target: RedisStore): Pro
   const keys = [...keysOf(lane, row.head), deletesKey(lane)];
   if (source === target) return begin(key, row, source);
   if (!(await begun(key, row, target))) {
-    for (const name of keys) await copy(name, source, target);
-    for (const name of keys) await compare(key, name, source, target);
+    for (const name of keys) await copyKey(name, source, target);
+    for (const name of keys)
+      if (!(await sameKey(name, source, target))) throw differs(key, `differs in ${name} after it was copied`);
   }
   await begin(key, row, target);
   await source.counted(MOVED, [lane, MOVING, SERVER, ...keys.slice(1)], [prefix, String(Date.now())]);
@@ -100,28 +101,6 @@ async function begun(key: LogKey, left: HeadRow, target: RedisStore): Promise<bo
   const row = decodeHeadRow(Buffer.from(bytes), prefixOf(key));
   if (row.head.seq >= left.head.seq && row.epoch.counter > left.epoch.counter) return true;
   throw differs(key, 'is on both servers, each with a history of its own');
-}
-
-async function copy(name: string, source: RedisStore, target: RedisStore): Promise<void> {
-  const dump = (await source.fetch('DUMP', name)) as Buffer | null;
-  await target.counted(MOVE_COPY, [name], [dump === null ? '' : Buffer.from(dump)]);
-}
-
-async function compare(key: LogKey, name: string, source: RedisStore, target: RedisStore): Promise<void> {
-  const [a, b] = await Promise.all([digest(name, source), digest(name, target)]);
-  if (!a.equals(b)) throw differs(key, `differs in ${name} after it was copied`);
-}
-
-/** Of all fields and values, or members, in order. */
-async function digest(name: string, store: RedisStore): Promise<Buffer> {
-  const set = name.endsWith(':d');
-  const parts = (await store.fetch(set ? 'SMEMBERS' : 'HGETALL', name)) as Buffer[];
-  const items: Buffer[][] = [];
-  for (let i = 0; i < parts.length; i += set ? 1 : 2) items.push(parts.slice(i, i + (set ? 1 : 2)));
-  const hash = createHash('sha256');
-  for (const item of items.sort((a, b) => Buffer.compare(a[0] as Buffer, b[0] as Buffer)))
-    for (const part of item) hash.update(String(part.length)).update(part);
-  return hash.digest();
 }
 
 function differs(key: LogKey, what: string): Error {

@@ -35,6 +35,7 @@ import { RedisIndexStorage } from './index-storage.ts';
 import {
   checkpointField,
   checkpointRowKey,
+  checkpointSeq,
   checkpointsKey,
   closingField,
   closingKey,
@@ -313,6 +314,20 @@ export class RedisLog implements EnclaveLog {
       if ((await this.#counted(TRIM, plan.keys, plan.args)) === 1) return plan.trimmed;
     }
     throw new LogUnavailable('unknown');
+  }
+
+  /**
+   * Trims as far as archive and checkpoint allow, whoever owns the log; what is archived has been released. An owner that
+   * is opening or appending meanwhile is not disturbed: its reads go to the archive. Rejects as `trim` does.
+   */
+  async trimArchived(key: LogKey): Promise<number> {
+    const row = await this.#reader.head(key);
+    if (row === null) return 0;
+    const fields = (await this.#reader.fetch('HKEYS', checkpointsKey(laneKey(key)))) as Buffer[];
+    const prefix = prefixOf(key);
+    const seqs = fields.map((field) => checkpointSeq(checkpointRowKey(prefix, field)));
+    const upto = Math.max(-1, ...seqs) + 1;
+    return upto <= row.trimmed ? row.trimmed : this.trim(key, row.epoch, upto);
   }
 
   async due(until: number, limit: number): Promise<{ key: LogKey; dueAt: number }[]> {

@@ -6,6 +6,7 @@ const lua = (name: string): Script => loadScript(new URL(`./lua/${name}.lua`, im
 export const APPEND = lua('append-n');
 export const ARCHIVED = lua('archived-1');
 export const CHECKPOINT = lua('checkpoint-2');
+export const DROP = lua('drop-1');
 export const ERASE = lua('erase-3');
 export const ERASED = lua('erased-2');
 export const GUARD = lua('guard-1');
@@ -16,6 +17,7 @@ export const MOVE_OUT = lua('move-out-5');
 export const MOVED = lua('moved-n');
 export const OPEN = lua('open-3');
 export const PICK = lua('pick-3');
+export const PLACE = lua('place-1');
 export const READ = lua('read-4');
 export const REPLACE = lua('replace-n');
 export const REWRITTEN = lua('rewritten-1');
@@ -25,6 +27,7 @@ export const SCRIPTS: readonly Script[] = [
   APPEND,
   ARCHIVED,
   CHECKPOINT,
+  DROP,
   ERASE,
   ERASED,
   GUARD,
@@ -35,6 +38,7 @@ export const SCRIPTS: readonly Script[] = [
   MOVED,
   OPEN,
   PICK,
+  PLACE,
   READ,
   REPLACE,
   REWRITTEN,

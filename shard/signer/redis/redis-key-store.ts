@@ -18,6 +18,26 @@ export const KEY_STORE_SCRIPTS: readonly Script[] = [readCounted, keepKey, count
 const KEYS = 'key';
 const CREATORS = 'made';
 const VERSIONS = 'enc:master-versions';
+/** Id by which the server is chosen that holds what belongs to all. */
+export const MASTER_VERSIONS_OWNER = new Uint8Array(32);
+/** Keys that are looked at in one go. */
+const SCAN_COUNT = '1000';
+const ROW = new RegExp(`^(?:${KEYS}|${CREATORS})\\{([A-Za-z0-9_-]{43})\\}$`);
+
+/** Names of all keys of a server that belong to a key store, and the id that places each; null: it belongs to all. */
+export async function* keyRowsOf(store: RedisStore): AsyncGenerator<{ name: Buffer; id: Uint8Array | null }> {
+  let cursor = '0';
+  do {
+    const [next, names] = (await store.fetch('SCAN', cursor, 'COUNT', SCAN_COUNT)) as [Buffer, Buffer[]];
+    cursor = String(next);
+    for (const name of names) {
+      const text = name.toString('latin1');
+      const id = ROW.exec(text)?.[1];
+      if (id !== undefined) yield { name: Buffer.from(name), id: Buffer.from(id, 'base64url') };
+      else if (text === VERSIONS) yield { name: Buffer.from(name), id: null };
+    }
+  } while (cursor !== '0');
+}
 
 /**
  * Keys of enclaves in the log's Redis, where every shard finds them: derived keys as the seed that they derive from,
@@ -72,7 +92,7 @@ export class RedisKeyStore implements KeyStore {
 
   async #versions(fresh: readonly MasterSecret[]): Promise<Map<number, Uint8Array>> {
     const args = fresh.flatMap((master) => [String(master.version), master.fingerprint()]);
-    const store = this.#storeOf(new Uint8Array(32));
+    const store = this.#storeOf(MASTER_VERSIONS_OWNER);
     const reply = await store.counted(noteVersions, [VERSIONS], [randomBytes(8).toString('hex'), ...args]);
     const known = new Map<number, Uint8Array>();
     const fields = reply as Reply[];
