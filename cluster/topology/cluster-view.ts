@@ -39,6 +39,11 @@ export class ClusterView {
     return this.#beats;
   }
 
+  /** The last look at the store has failed: it is not reached, or its answers do not come back. */
+  get blind(): boolean {
+    return this.#blind;
+  }
+
   /** Is the shard alive? Of one that a topology has only just named, nothing is known yet: it is not given up for that. */
   mayLive(shard: number): boolean {
     return this.#beats.has(shard) || shard >= this.#covered;

@@ -79,6 +79,9 @@ describe('a topology in Redis', { skip: missing }, () => {
     assert.equal(view.topology.shards, 2);
     assert.ok(view.beats.has(1));
     assert.equal(blind, 1);
+    assert.ok(view.blind);
+    await own.start();
+    await waitFor('sight', 10_000, () => !view.blind);
     view.close();
     await store.close();
     await own.remove();

@@ -95,10 +95,12 @@ export class Seat {
     const url = link.url ?? `${link.tls ? 'wss' : 'ws'}://${hostOf(link.host)}:${this.#links.port}`;
     const process = this.#process.toString('hex');
     // When the store can't be reached, the view says so, once.
-    const beat = (): Promise<void> => {
+    const beat = async (): Promise<void> => {
+      // What this shard sends may arrive though no answer comes back: it would look alive and could serve nothing.
+      if (this.view.blind) return;
       const { version: topology } = this.view.topology;
       const said = { url, process, topology, active: enclaves.active, guests: ownership.guests };
-      return this.#m.store.beat(shard, said, BEAT_VALID_MS).catch(() => {});
+      await this.#m.store.beat(shard, said, BEAT_VALID_MS).catch(() => {});
     };
     await beat();
     this.#beating = setInterval(() => void beat(), BEAT_EVERY_MS);

@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import { after, before, describe, test } from 'node:test';
+import { MemoryTopology } from '../../cluster/topology/memory-topology.ts';
 import { candidates } from '../../cluster/topology/topology.ts';
 import { unhex } from '../../protocol/hex.ts';
 import { ownerNonce } from '../../shard/ownership/owner-nonce.ts';
@@ -150,6 +151,17 @@ test('a shard that has lost an enclave, and appends nothing, does not refuse a c
   const answer = await post(url, json(sign(stranger, enclave, 'note', {}, { exp: exp() })));
   assert.equal((JSON.parse(answer.body) as { error: string }).error, 'forbidden');
   assert.equal(await takeOvers(), 1, 'it has read the log before it said so');
+});
+
+test('a shard that gets no answers from the topology store gives no sign of life, though its heartbeats would arrive', async () => {
+  await using cluster = await TestCluster.start({ shards: 1 });
+  const { topology } = cluster;
+  const alive = async (): Promise<number> => (await MemoryTopology.prototype.look.call(topology)).beats.size;
+  assert.equal(await alive(), 1);
+  topology.look = () => Promise.reject(new Error('no answer'));
+  await waitFor('the heartbeat to be over', 6000, async () => (await alive()) === 0);
+  topology.look = MemoryTopology.prototype.look;
+  await waitFor('a heartbeat', 6000, async () => (await alive()) === 1);
 });
 
 test('a router that knows an older topology, and one that knows a newer, both get their answers', async () => {

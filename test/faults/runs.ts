@@ -90,6 +90,8 @@ export interface RunAllOptions {
   readonly scenario?: ScenarioName | undefined;
   /** what is run in turn where no scenario is named */
   readonly plan?: readonly ScenarioName[];
+  /** runs at a time; default 2 */
+  readonly atOnce?: number;
   /** results of an earlier call that was broken off; new ones are told to it */
   readonly journal?: Journal | undefined;
   readonly print: (line: string) => void;
@@ -99,7 +101,15 @@ export interface RunAllOptions {
 const AT_ONCE = 2;
 
 /** Runs seeded scenarios. A violation names its run: `--runs 1 --scenario X --seed S/i` is that run alone. */
-export async function runAll({ runs, seed, scenario, plan = PLAN, journal, print }: RunAllOptions): Promise<Report> {
+export async function runAll({
+  runs,
+  seed,
+  scenario,
+  plan = PLAN,
+  atOnce = AT_ONCE,
+  journal,
+  print,
+}: RunAllOptions): Promise<Report> {
   const tally = new Tally();
   const results: Result[] = [];
   let next = 0;
@@ -118,7 +128,7 @@ export async function runAll({ runs, seed, scenario, plan = PLAN, journal, print
   const worker = async (): Promise<void> => {
     while (next < runs) await one(next++);
   };
-  await Promise.all(Array.from({ length: Math.min(AT_ONCE, runs) }, worker));
+  await Promise.all(Array.from({ length: Math.min(atOnce, runs) }, worker));
   return {
     runs,
     seed,

@@ -10,7 +10,7 @@ export const MOMENTS = [
 
 /** The same of clusters. */
 export const CLUSTER_MOMENTS = [
-  'append refused by a fence',
+  'fence under load',
   'zombie append refused',
   'append of unknown outcome',
   'take-over',

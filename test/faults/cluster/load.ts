@@ -3,6 +3,7 @@ import { unhex } from '../../../protocol/hex.ts';
 import { shardOf } from '../../../protocol/jump.ts';
 import { waitFor } from '../../parts/wait-for.ts';
 import { BUNDLES } from '../crash.ts';
+import { isReceipt } from '../history.ts';
 import type { Random } from '../random.ts';
 import { Address, type Enclave, Stuck, Workload } from '../workload.ts';
 import type { RouterPart } from './fault-cluster.ts';
@@ -96,6 +97,13 @@ export class Load {
   async served(enclaves = this.enclaves): Promise<void> {
     const asked = enclaves.map((enclave) => this.workload.ask([this.workload.note(enclave)]));
     await this.#inTime(Promise.all(asked), 'a commit of every enclave');
+  }
+
+  /** Acknowledged commits that were accepted after a time (Unix ms), their hashes; older ones may be acknowledged late. */
+  acknowledgedSince(time: number): string[] {
+    const made = ({ answer }: { answer: string }): boolean =>
+      isReceipt(answer) && Number(/"timestamp":(\d+)/.exec(answer)?.[1]) > time;
+    return this.workload.history.asked.filter(({ attempts }) => attempts.some(made)).map(({ commit }) => commit.hash);
   }
 
   /** Resolves when everything that was asked for has its answer. Throws what a client has thrown. */

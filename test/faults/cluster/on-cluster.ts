@@ -19,7 +19,7 @@ export interface ClusterRun extends RunContext {
 
 /** What shards and routers count, and the moment that it shows. */
 const COUNTED = [
-  ['enc_append_failures_total{result="fenced"}', 'append refused by a fence'],
+  ['enc_append_failures_total{result="fenced"}', 'fence under load'],
   ['enc_append_failures_total{result="unknown"}', 'append of unknown outcome'],
   ['enc_guard_failures_total{result="refused"}', 'watermark refused by the guard'],
   ['enc_guard_failures_total{result="unknown"}', 'watermark of unknown outcome'],
