@@ -15,6 +15,8 @@ export interface LoadJob {
   readonly connections: number;
   /** requests per second, open loop; 0: closed loop, each connection as fast as it is answered */
   readonly rate: number;
+  /** Requests of so many seconds at the start do not count among the latencies: connections are made and code is compiled. */
+  readonly warmUpSeconds: number;
   /** counts this many answers as good when the body contains it that often; '' counts each 200 as one */
   readonly good: string;
 }
@@ -54,7 +56,9 @@ class Load {
   readonly #finished = Promise.withResolvers<void>();
   #next = 0;
   #last: number;
+  readonly #counted: number;
   #done = 0;
+  #measured = 0;
   #good = 0;
   #bad = 0;
   #firstBad = '';
@@ -68,6 +72,7 @@ class Load {
     this.#last = this.#total;
     this.#lanes = Array.from({ length: job.connections }, () => new HttpLane(hostname, Number(port)));
     this.#latencies = new Float64Array(this.#total);
+    this.#counted = this.#start + job.warmUpSeconds * 1000;
   }
 
   async run(): Promise<LoadResult> {
@@ -85,7 +90,7 @@ class Load {
       good: this.#good,
       bad: this.#bad,
       seconds,
-      latencies: [...this.#latencies.subarray(0, this.#done).sort()],
+      latencies: [...this.#latencies.subarray(0, this.#measured).sort()],
       cpuSeconds: (used.user + used.system) / 1e6,
       firstBad: this.#firstBad,
     };
@@ -101,7 +106,8 @@ class Load {
     const request = this.#requests[this.#next % this.#requests.length] as Buffer;
     this.#next++;
     lane.send(request, (answer) => {
-      this.#latencies[this.#done++] = performance.now() - since;
+      this.#done++;
+      if (since >= this.#counted) this.#latencies[this.#measured++] = performance.now() - since;
       this.#judge(answer);
       if (this.#done >= this.#last) return this.#finished.resolve();
       if (answer === null) throw new Error('the node closed a connection');

@@ -8,10 +8,11 @@ const GENERATOR = new URL('generator.ts', import.meta.url).pathname;
 const DEADLINE_MS = 15 * 60_000;
 
 /** `bodies` or `count` or both (then it goes round the bodies). */
-export interface Load extends Omit<LoadJob, 'bodies' | 'count' | 'maxSeconds'> {
+export interface Load extends Omit<LoadJob, 'bodies' | 'count' | 'maxSeconds' | 'warmUpSeconds'> {
   readonly bodies?: readonly string[];
   readonly count?: number;
   readonly maxSeconds?: number;
+  readonly warmUpSeconds?: number;
 }
 
 /** Runs one load in a process of its own, so that its CPU is apart from the node's. Throws if an answer was no good. */
@@ -25,7 +26,13 @@ export async function runLoad(load: Load): Promise<LoadResult> {
     const result = await new Promise<LoadResult>((resolve, reject) => {
       child.once('message', (message) => resolve(message as LoadResult));
       child.once('exit', (code) => reject(new Error(`the load generator ended with ${code}`)));
-      child.send({ ...load, bodies: file, count: load.count ?? 0, maxSeconds: load.maxSeconds ?? 0 } satisfies LoadJob);
+      child.send({
+        ...load,
+        bodies: file,
+        count: load.count ?? 0,
+        maxSeconds: load.maxSeconds ?? 0,
+        warmUpSeconds: load.warmUpSeconds ?? 0,
+      } satisfies LoadJob);
     });
     if (result.bad > 0) throw new Error(`${result.bad} requests were not answered well: ${result.firstBad}`);
     return result;
