@@ -45,7 +45,7 @@ const OWN = [
 
 /**
  * A router makes garbage with every request and keeps nothing: with more room for it, less of it is still in use when it is
- * collected. Takes about a fifth off a router's CPU (`npm run bench -- cluster`).
+ * collected. What it gains is within the noise of `npm run bench -- cluster`.
  */
 const ROUTER_ARGS = ['--max-semi-space-size=64'];
 

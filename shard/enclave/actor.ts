@@ -23,7 +23,7 @@ import { nameOf } from './name.ts';
 
 /** Batches staged and not yet released (ARCHITECTURE §2). */
 const MAX_IN_FLIGHT = 3;
-/** Commits that are worth a batch beside one that is under way. A batch costs about 0.7 ms of CPU for its syncs and thread
+/** Commits that are worth a batch beside one that is under way. A batch costs about 0.4 ms of CPU for its writes and thread
  *  hand-overs, however small: fewer commits wait no longer for the batch before them than for a sync of their own. */
 const WORTH_A_BATCH = 16;
 /** Commits of one batch (ARCHITECTURE §2). */
