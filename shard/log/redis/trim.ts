@@ -28,7 +28,8 @@ export async function planTrim(
       const seq = segment * SEGMENT + field.readUInt16BE(1);
       return field[0] === CLOSINGS ? seq <= to : seq < to;
     });
-    if (gone.length === fields.length) changes.push(place, '');
+    // Meanwhile the owner may append to the last segment: only what was seen goes from it.
+    if (segment < last && gone.length === fields.length) changes.push(place, '');
     else for (const field of gone) changes.push(place, Buffer.from(field));
   }
   return { keys, args: [epochBytes(epoch), String(row.trimmed), String(to), ...changes], trimmed: to };

@@ -6,7 +6,8 @@
 -- ARGV[1]  epoch (24 bytes) under which it is done
 -- ARGV[2]  seq up to which batches have been dropped before
 -- ARGV[3]  seq up to which they are dropped now
--- ARGV[4..] changes, two each: number of the key in KEYS, field to remove ('' for the whole segment)
+-- ARGV[4..] changes, two each: number of the key in KEYS, field to remove ('' for the whole segment, of those that no
+--           append can go into any more)
 --
 -- Returns 1, or 0 if another owner is there, or another trim was: then nothing has been written.
 local row = redis.call('HGET', KEYS[1], 'h')
