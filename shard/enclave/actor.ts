@@ -106,6 +106,7 @@ export class EnclaveActor {
   #closing: Waiter[] = [];
   #sealedHead: Head;
   #released: Head;
+  #releasedTime: number;
   readonly #checkpoints: Checkpoints;
   #holding = false;
   #dropped = 0;
@@ -121,6 +122,7 @@ export class EnclaveActor {
     this.bytes = state.bytes;
     this.#sealedHead = state.head;
     this.#released = state.head;
+    this.#releasedTime = state.kernel.timestamp;
     this.#checkpoints = new Checkpoints(state, modules);
     this.#m = modules;
     this.#due = new DueTimer(modules.now, () => {
@@ -133,6 +135,11 @@ export class EnclaveActor {
   /** The head up to which anything may be shown. */
   get released(): Head {
     return this.#released;
+  }
+
+  /** Timestamp of its last event, ms; −1 if there is none. `kernel.timestamp` is that of what may still be in flight. */
+  get releasedTime(): number {
+    return this.#releasedTime;
   }
 
   get dropped(): boolean {
@@ -373,6 +380,7 @@ export class EnclaveActor {
       this.#batches.shift();
       const { sealed } = batch;
       this.#released = sealed.head;
+      this.#releasedTime = sealed.timestamp;
       this.bytes += sealed.skeleton.length + sealed.content.length;
       const { receipts, offsets } = sealed;
       const now = performance.now();

@@ -93,7 +93,8 @@ export class Reads {
   async #receiptOf(actor: EnclaveActor, hash: Uint8Array, sig: Uint8Array): Promise<Answer> {
     const lost = await actor.settled();
     if (lost !== 0) return failed(lost);
-    const { timestamp } = actor.kernel;
+    // Looked at before the log: what is released later has a later time, so nothing up to this one is still to come.
+    const { releasedTime } = actor;
     const seq = await this.#m.log.findHash(actor.key, hash);
     if (seq >= 0 && seq <= actor.released.seq) {
       const stored = await this.#m.log.record(actor.key, seq);
@@ -101,7 +102,7 @@ export class Reads {
         return { code: 0, body: this.#m.inspector.receipt(actor.key.enclave, stored.record) };
       }
     }
-    return failed(EVENT_NOT_FOUND, `"timestamp":${timestamp}`);
+    return failed(EVENT_NOT_FOUND, `"timestamp":${releasedTime}`);
   }
 
   /** The kernel may ask for what an Update or Delete refers to. */

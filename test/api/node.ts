@@ -5,7 +5,7 @@ import pino from 'pino';
 import type { RunningRouter } from '../../router/router.ts';
 import { makeConfig } from '../../shard/config/config.ts';
 import { readEnv } from '../../shard/config/env.ts';
-import { type RunningShard, startShard } from '../../shard/shard.ts';
+import { type RunningShard, type ShardOverrides, startShard } from '../../shard/shard.ts';
 import { TestCluster } from '../cluster/test-cluster.ts';
 import { exchange, type RawAnswer, type RawRequest } from './http.ts';
 
@@ -16,6 +16,8 @@ export interface NodeOptions {
   readonly adminToken?: string | null;
   /** data folder; kept by `stop` if it is given */
   readonly data?: string;
+  /** parts of the shard that are wrapped; of one node only */
+  readonly overrides?: ShardOverrides;
 }
 
 /** A cluster instead of a node: these suites say the same of both (test/cluster/same-api.test.ts). */
@@ -58,14 +60,15 @@ export class TestNode implements AsyncDisposable {
     }
     const read = readEnv({}, ['--data', node.data, '--port', '0', '--crypto-workers', '1', ...(options.flags ?? [])]);
     if (read.kind !== 'settings') throw new Error('no settings');
-    node.#shard = await startShard(makeConfig(read.raw), options.adminToken ?? null, {
+    const hooks = {
       logger: pino({ level: 'silent' }),
       version: '0.0.0-test',
       now: () => node.now(),
-      onFatal: (reason) => {
+      onFatal: (reason: string) => {
         node.fatal = reason;
       },
-    });
+    };
+    node.#shard = await startShard(makeConfig(read.raw), options.adminToken ?? null, hooks, options.overrides);
     return node;
   }
 
