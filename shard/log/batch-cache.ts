@@ -62,6 +62,12 @@ export class BatchCache<T extends CachedBatch> {
     this.#logs.delete(name);
   }
 
+  clear(): void {
+    this.#logs.clear();
+    this.#order.clear();
+    this.#bytes = 0;
+  }
+
   #shrink(newest: Kept<T>): void {
     for (const oldest of this.#order) {
       if (this.#bytes <= this.#limit || oldest === newest) return;

@@ -133,6 +133,11 @@ export class IndexReader {
     this.#tails.delete(nameOf(key));
   }
 
+  /** Nothing that was read before says anything any more. */
+  forget(): void {
+    this.#tails.clear();
+  }
+
   close(): void {
     this.#builder.close();
   }

@@ -78,6 +78,11 @@ export class EntryCache {
     this.#kept.release(name);
     this.#stamps.delete(name);
   }
+
+  forget(): void {
+    this.#kept.clear();
+    this.#stamps.clear();
+  }
 }
 
 /** Logs whose stamp is remembered at most. */

@@ -10,7 +10,7 @@ import { INDEX } from './scripts.ts';
 /** Bytes of index rows kept, over all enclaves; the least recently used goes first. */
 const KEPT_BYTES = 16 * 1024 * 1024;
 
-/** Index rows in hashes of their own, one per segment; those that were read are kept: they never change. */
+/** Index rows in hashes of their own, one per segment; those that were read are kept: they never change on one primary. */
 export class RedisIndexStorage implements IndexStorage {
   readonly #store: RedisStore;
   readonly #reader: LogReader;
@@ -56,6 +56,11 @@ export class RedisIndexStorage implements IndexStorage {
     stamp.writeUInt32LE(generation);
     const args = rows.flatMap((row) => [indexPlace(Buffer.from(row.key)).field, row.value]);
     this.#store.write(INDEX, [laneKey(key), hash], [stamp, String(lastSeq), ...args], () => {});
+  }
+
+  forget(): void {
+    this.#kept.clear();
+    this.#bytes = 0;
   }
 
   async #fetch(rowKeys: readonly Buffer[], generation: number): Promise<(IndexRow | null)[]> {

@@ -24,11 +24,15 @@ const REWRITE_WITHIN_MS = 600_000;
 /** Opens the log over Redis. Rejects with a sentence when the server is unsafe, or not there within 10 s. */
 export async function openRedisLog(options: OpenRedisLogOptions): Promise<RedisLog> {
   const { settings, checkpointKey, archive = null, onState } = options;
+  let log: RedisLog | null = null;
   const store = await openRedis({
     settings,
     scripts: SCRIPTS,
     beatKey: BEAT,
-    ...(onState === undefined ? {} : { onState }),
+    onState: (state) => {
+      if (state.kind === 'connected') log?.forget();
+      onState?.(state);
+    },
   });
   const rewriter = new AofRewriter({
     store,
@@ -36,5 +40,6 @@ export async function openRedisLog(options: OpenRedisLogOptions): Promise<RedisL
     withinMs: options.rewriteWithinMs ?? REWRITE_WITHIN_MS,
     onFailure: (reason) => options.onFailure?.(reason),
   });
-  return new RedisLog(store, rewriter, { checkpointKey, archive });
+  log = new RedisLog(store, rewriter, { checkpointKey, archive });
+  return log;
 }

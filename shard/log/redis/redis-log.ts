@@ -68,6 +68,7 @@ export class RedisLog implements EnclaveLog {
   readonly #store: RedisStore;
   readonly #rewriter: AofRewriter;
   readonly #reader: LogReader;
+  readonly #indexStorage: RedisIndexStorage;
   readonly #index: IndexReader;
   readonly #checkpoints: CheckpointStore;
   readonly #eraser: Eraser;
@@ -76,7 +77,8 @@ export class RedisLog implements EnclaveLog {
     this.#store = store;
     this.#rewriter = rewriter;
     this.#reader = new LogReader(store, options.archive, (key) => this.#index.release(key));
-    this.#index = new IndexReader(new RedisIndexStorage(store, this.#reader));
+    this.#indexStorage = new RedisIndexStorage(store, this.#reader);
+    this.#index = new IndexReader(this.#indexStorage);
     this.#checkpoints = new CheckpointStore(checkpointRows(this.#reader), options.checkpointKey);
     this.#eraser = new Eraser(store, this.#reader, this.#index);
     this.#eraser.resume();
@@ -274,6 +276,16 @@ export class RedisLog implements EnclaveLog {
   release(key: LogKey): void {
     this.#index.release(key);
     this.#reader.cache.release(key);
+  }
+
+  /**
+   * To be called on each new connection. What was read from the primary before may have been durable nowhere: on this one
+   * other events may stand under the same seqs, and no generation of a log tells the two apart.
+   */
+  forget(): void {
+    this.#reader.cache.forget();
+    this.#indexStorage.forget();
+    this.#index.forget();
   }
 
   async replaceTail(
