@@ -256,4 +256,37 @@ describe('counting under Sentinel', { skip: sentinelMissing }, () => {
     await Promise.all(sentinels.map((sentinel) => sentinel.remove()));
     await servers.remove();
   });
+
+  test('a primary and a Sentinel that are cut off from all others acknowledge nothing', {
+    timeout: 60_000,
+  }, async () => {
+    const servers = await startReplicated(2);
+    const sentinels = await startSentinels(servers);
+    const [near, ...far] = sentinels as [RedisServer, ...RedisServer[]];
+    try {
+      // As this side of a cut sees it. On the other side a replica is promoted.
+      await Promise.all([...servers.replicas, ...far].map((server) => server.kill()));
+      const ask = async (what: string): Promise<string> =>
+        JSON.stringify(await near.call('SENTINEL', what, SENTINEL_NAME));
+      await waitFor('replicas that are held for down', 20_000, async () => {
+        const down = (await ask('REPLICAS')).split('s_down').length - 1;
+        const silent = (await ask('SENTINELS')).match(/"last-ok-ping-reply","[2-9]\d{3}"/g) ?? [];
+        return down === 2 && silent.length === 2;
+      });
+      const at = { sentinels: [near.address], name: SENTINEL_NAME };
+      await assert.rejects(open(null, { at }, [], 1500), /0 of 2 replicas had the write/);
+
+      await Promise.all(far.map((server) => server.start()));
+      await waitFor('Sentinels that hear each other', 20_000, async () =>
+        /"last-ok-ping-reply","\d{1,3}"/.test(await ask('SENTINELS')),
+      );
+      const store = await open(null, { at });
+      assert.equal(store.replicas, 0);
+      assert.equal(String(await set(store, 'a')), '1');
+      await store.close();
+    } finally {
+      await Promise.all(sentinels.map((sentinel) => sentinel.remove()));
+      await servers.remove();
+    }
+  });
 });

@@ -41,14 +41,16 @@ async function ask(
   });
   const timer = setTimeout(() => link.destroy(), connectMs);
   try {
-    const [address, replicas] = await Promise.all([
+    const [address, replicas, others] = await Promise.all([
       link.call('SENTINEL', 'GET-MASTER-ADDR-BY-NAME', at.name),
       link.call('SENTINEL', 'REPLICAS', at.name),
+      link.call('SENTINEL', 'SENTINELS', at.name),
     ]);
     if (!Array.isArray(address) || address.length < 2) throw new Error('it does not know that name');
+    const seesMost = mostAreHeard(rowsOf(others));
     return {
       address: { host: String(address[0]), port: Number(String(address[1])) },
-      promotable: Array.isArray(replicas) ? replicas.filter(mayBePromoted).length : 0,
+      promotable: rowsOf(replicas).filter((replica) => mayBePromoted(replica, seesMost)).length,
     };
   } finally {
     clearTimeout(timer);
@@ -56,11 +58,40 @@ async function ask(
   }
 }
 
-/** Sentinel promotes no replica of priority 0, and none that it holds for down. */
-function mayBePromoted(replica: Reply): boolean {
-  if (!Array.isArray(replica)) return false;
-  const fields = new Map<string, string>();
-  for (let i = 0; i + 1 < replica.length; i += 2) fields.set(String(replica[i]), String(replica[i + 1]));
-  const flags = (fields.get('flags') ?? '').split(',');
-  return fields.get('slave-priority') !== '0' && !flags.includes('s_down') && !flags.includes('o_down');
+/** What a Sentinel says of others, by field. */
+type Row = ReadonlyMap<string, string>;
+
+function rowsOf(reply: Reply): Row[] {
+  if (!Array.isArray(reply)) return [];
+  return reply.map((one) => {
+    const fields = new Map<string, string>();
+    if (Array.isArray(one)) for (let i = 0; i + 1 < one.length; i += 2) fields.set(String(one[i]), String(one[i + 1]));
+    return fields;
+  });
+}
+
+/** How often Sentinels ask each other and the servers, ms. */
+const SENTINEL_PING_MS = 1000;
+
+/**
+ * Do the Sentinels that this one hears, itself included, outnumber the others? Only they can promote. It must have heard
+ * them a ping later than anything that it holds for down: a cut takes both away at once. (Its flags for them come and go
+ * while it tries to connect again.)
+ */
+function mostAreHeard(others: readonly Row[]): boolean {
+  const heard = others.filter((other) => {
+    const within = Math.max(Number(other.get('down-after-milliseconds')) - SENTINEL_PING_MS, 2 * SENTINEL_PING_MS);
+    return Number(other.get('last-ok-ping-reply') ?? Number.POSITIVE_INFINITY) < within;
+  });
+  return heard.length + 1 > (others.length + 1) / 2;
+}
+
+/**
+ * Sentinels promote no replica of priority 0, and none that they hold for down. What a minority holds for down may be well
+ * where the others are.
+ */
+function mayBePromoted(replica: Row, seesMost: boolean): boolean {
+  const flags = (replica.get('flags') ?? '').split(',');
+  const down = seesMost && (flags.includes('s_down') || flags.includes('o_down'));
+  return replica.get('slave-priority') !== '0' && !down;
 }
