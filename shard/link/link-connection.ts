@@ -22,6 +22,7 @@ import type { Api } from '../api/api.ts';
 import { errorBytes } from '../enclave/answers.ts';
 import type { Ownership } from '../ownership/ownership.ts';
 import { dispatch } from './dispatch.ts';
+import { Lateness } from './lateness.ts';
 import { LinkExchange, type LinkSide } from './link-exchange.ts';
 
 const UNAVAILABLE = errorNumber('unavailable');
@@ -56,8 +57,8 @@ export class LinkConnection {
   readonly #side: LinkSide;
   readonly #open = new Map<number, LinkExchange>();
   #bytes = 0;
-  /** the quickest that a frame has come, in terms of both clocks: what one took longer, it was late */
-  #quickest = Number.POSITIVE_INFINITY;
+  /** what stood in buffers while this process was stopped, and nobody waits for any more, is not begun */
+  readonly #lateness = new Lateness();
 
   constructor(socket: WebSocket, window: Window, modules: ConnectionModules) {
     this.#socket = socket;
@@ -108,22 +109,12 @@ export class LinkConnection {
   #take(data: Buffer): void {
     try {
       const reader = new FrameReader(data);
-      const late = this.#lateness(reader.time);
+      const late = this.#lateness.of(reader.time, performance.now());
       while (reader.next()) this.#record(reader, late);
     } catch (error) {
       if (!(error instanceof MalformedFrame)) throw error;
       this.#socket.close(CLOSE.malformed, error.message);
     }
-  }
-
-  /**
-   * How much longer than the quickest this frame was on its way, ms: what stood in buffers while this process was stopped
-   * is late, and what nobody waits for any more is not begun.
-   */
-  #lateness(sent: number): number {
-    const took = performance.now() - sent;
-    this.#quickest = Math.min(this.#quickest, took);
-    return took - this.#quickest;
   }
 
   #record(r: FrameReader, late: number): void {
