@@ -221,18 +221,29 @@ export class ShardLink {
 
   #connect(url: string, now: number): void {
     this.#attemptEnds = now + HANDSHAKE_MS;
+    let socket: WebSocket;
+    try {
+      socket = this.#dial(url);
+    } catch (error) {
+      // What a heartbeat says may be no address at all.
+      return this.#drop(error instanceof Error ? error.message : String(error));
+    }
+    this.#socket = socket;
+    socket.on('error', (error) => this.#failed(socket, error.message));
+    socket.once('close', (code, reason) => this.#failed(socket, reason.toString() || `closed with ${code}`));
+    socket.once('message', (hello: Buffer) => this.#prove(socket, hello));
+  }
+
+  /** Throws SyntaxError if `url` is none. */
+  #dial(url: string): WebSocket {
     // Masks keep proxies from being fooled by a browser's bytes; here is neither, and a mask of zeros costs nothing.
-    const socket = new WebSocket(url, {
+    return new WebSocket(url, {
       perMessageDeflate: false,
       maxPayload: MAX_FRAME,
       handshakeTimeout: HANDSHAKE_MS,
       generateMask: (mask) => void mask.fill(0),
       ...this.#o.tls,
     });
-    this.#socket = socket;
-    socket.on('error', (error) => this.#failed(socket, error.message));
-    socket.once('close', (code, reason) => this.#failed(socket, reason.toString() || `closed with ${code}`));
-    socket.once('message', (hello: Buffer) => this.#prove(socket, hello));
   }
 
   #prove(socket: WebSocket, hello: Buffer): void {

@@ -39,6 +39,15 @@ describe('a link', () => {
     }
   });
 
+  test('to an address that is none is not built, and the router goes on', async () => {
+    await using pair = await LinkPair.open();
+    await pair.up();
+    pair.link.meet('no address', 'another process');
+    await waitFor('a refusal', 5000, () => pair.downs.some((why) => /no address/.test(why)));
+    pair.link.meet(`ws://127.0.0.1:${pair.server.port}`, 'process');
+    await pair.up();
+  });
+
   test('works between neighbouring versions, and not between those that share none', async () => {
     await using newer = await LinkPair.open({ router: { versions: { min: 1, max: 2 } } });
     await newer.up();
