@@ -130,13 +130,20 @@ export class Forwarder implements LinkEvents {
     }
     for (let n = 0; ; n++) {
       const shard = candidate(route, n);
-      if (shard < 0) return -1;
+      if (shard < 0) return this.#lastResort(flight, now);
       if (shard === flight.avoid || !this.#usable(shard, now)) continue;
       // Who has it, or should have it, can't be reached: whoever is asked must take it over.
       this.#takeOver = n > 0 || owner >= 0;
       flight.astray = n > 0;
       return shard;
     }
+  }
+
+  /** Nobody but who has just said that it does not have it, nor knows who does: then it must take it over. */
+  #lastResort(flight: Flight, now: number): number {
+    if (flight.avoid < 0 || !this.#usable(flight.avoid, now)) return -1;
+    this.#takeOver = true;
+    return flight.avoid;
   }
 
   #anyone(now: number): number {

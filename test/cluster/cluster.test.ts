@@ -153,6 +153,15 @@ test('a shard that has lost an enclave, and appends nothing, does not refuse a c
   assert.equal(await takeOvers(), 1, 'it has read the log before it said so');
 });
 
+test('an only shard that has lost an enclave to nobody known is asked to take it over', async () => {
+  await using cluster = await TestCluster.start({ shards: 1, routerFlags: ['--router-timeout-ms', '3000'] });
+  const { url } = cluster;
+  const enclave = await found(url, 0, 1);
+  await cluster.stores.log.open({ enclave: unhex(enclave), lane: 0 }, ownerNonce(null));
+  assert.equal(await note(url, enclave), 1);
+  assert.equal(await note(url, enclave), 2);
+});
+
 test('a shard that gets no answers from the topology store gives no sign of life, though its heartbeats would arrive', async () => {
   await using cluster = await TestCluster.start({ shards: 1 });
   const { topology } = cluster;
