@@ -208,7 +208,7 @@ test('growing moves what jump hash moves, on first use, and nothing is lost', as
 });
 
 test('with no shard at all: what is wrong by itself is said so, the rest is unavailable in time', async () => {
-  await using cluster = await TestCluster.start({ shards: 1, routerFlags: ['--router-timeout-ms', '300'] });
+  await using cluster = await TestCluster.start({ shards: 1, routerFlags: ['--router-timeout-ms', '1500'] });
   const enclave = await found(cluster.url, 0, 1);
   await cluster.stopShard(0);
   const commit = json(sign(owner, enclave, 'note', {}, { exp: exp() }));
