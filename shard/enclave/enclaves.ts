@@ -19,6 +19,8 @@ const MAX_OPENING_WAITERS = 8192;
  *  so many close a few thousand bundles per second, and commits wait for no more than one of them. */
 const DUE_EVERY_MS = 500;
 const WAVE = 32;
+/** Due enclaves that are looked through for a wave, at most: those of other shards stand among them. */
+const LOOKED_THROUGH = 16_384;
 /** How long a wave may take until the next one goes ahead without it, ms. */
 const WAVE_MS = 10_000;
 /** An idle enclave whose bundle is due so soon stays awake for it: opening it again costs more than its memory, ms. */
@@ -343,19 +345,23 @@ export class Enclaves {
     }
   }
 
+  /** The next wave. Other shards' due enclaves, and those that are passed over, do not hide what stands behind them. */
   async #asleepAndDue(): Promise<LogKey[]> {
     const now = performance.now();
     for (const [name, until] of this.#passed) if (until <= now) this.#passed.delete(name);
-    const due = await this.#m.log.due(this.#m.now(), WAVE + this.#passed.size).catch(() => []);
-    const asleep: LogKey[] = [];
-    for (const { key } of due) {
-      const name = nameOf(key.enclave);
-      if (this.#passed.has(name) || this.#m.cluster?.mayWake(key.enclave) === false) continue;
-      const active = this.#active.get(name);
-      if (!active) asleep.push(key);
-      else if (active.sequencer === null) this.#passOver(name);
+    for (let limit = WAVE + this.#passed.size; ; limit *= 4) {
+      const due = await this.#m.log.due(this.#m.now(), limit).catch(() => []);
+      const asleep = due.map(({ key }) => key).filter((key) => this.#isToWake(key));
+      if (asleep.length >= WAVE || due.length < limit || limit >= LOOKED_THROUGH) return asleep.slice(0, WAVE);
     }
-    return asleep;
+  }
+
+  #isToWake({ enclave }: LogKey): boolean {
+    const name = nameOf(enclave);
+    if (this.#passed.has(name) || this.#m.cluster?.mayWake(enclave) === false) return false;
+    const active = this.#active.get(name);
+    if (active && active.sequencer === null) this.#passOver(name);
+    return !active;
   }
 
   /** Resolves when the bundle is closed, or can't be; then the enclave sleeps on, if nobody has asked for it meanwhile. */

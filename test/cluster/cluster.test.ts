@@ -1,8 +1,9 @@
 import assert from 'node:assert/strict';
+import { createHash } from 'node:crypto';
 import { after, before, describe, test } from 'node:test';
 import { MemoryTopology } from '../../cluster/topology/memory-topology.ts';
 import { candidates } from '../../cluster/topology/topology.ts';
-import { unhex } from '../../protocol/hex.ts';
+import { toHex, unhex } from '../../protocol/hex.ts';
 import { ownerNonce } from '../../shard/ownership/owner-nonce.ts';
 import { manifest, owner, receipted, stranger } from '../api/enclave.ts';
 import { exchange, type RawAnswer } from '../api/http.ts';
@@ -15,9 +16,9 @@ const post = (url: string, body: string): Promise<RawAnswer> => exchange(url, { 
 const first = (enclave: string, shards: number): number => candidates(unhex(enclave), shards).next().value as number;
 
 /** A new enclave whose first choice is that shard. */
-async function found(url: string, shard: number, shards: number): Promise<string> {
+async function found(url: string, shard: number, shards: number, more: object = {}): Promise<string> {
   for (;;) {
-    const commit = founding(owner, manifest(), { exp: exp() });
+    const commit = founding(owner, manifest(more), { exp: exp() });
     if (first(commit.enclave, shards) !== shard) continue;
     receipted(await post(url, json(commit)), commit);
     return commit.enclave;
@@ -160,6 +161,22 @@ test('an only shard that has lost an enclave to nobody known is asked to take it
   await cluster.stores.log.open({ enclave: unhex(enclave), lane: 0 }, ownerNonce(null));
   assert.equal(await note(url, enclave), 1);
   assert.equal(await note(url, enclave), 2);
+});
+
+test('due bundles of a shard are closed though more that are due belong to another one, which can not close them', async () => {
+  await using cluster = await TestCluster.start({ shards: 2, shardFlags: ['--max-active', '1'] });
+  const { log } = cluster.stores;
+  const real = log.due.bind(log);
+  const others = Array.from({ length: 200 }, (_, i) => createHash('sha256').update(String(i)).digest())
+    .filter((id) => first(toHex(id), 2) === 1)
+    .map((id) => ({ key: { enclave: new Uint8Array(id), lane: 0 }, dueAt: 1 }));
+  assert.ok(others.length > 60);
+  log.due = async (until, limit) => [...others, ...(await real(until, limit))].slice(0, limit);
+  const closed = (): Promise<number> =>
+    metric(cluster.shards.get(0)?.operatorUrl as string, 'enc_bundles_closed_total');
+  await found(cluster.url, 0, 2, { bundle: { size: 256, timeout: 500 } });
+  await found(cluster.url, 0, 2);
+  await waitFor('the closing of one that sleeps', 10_000, async () => (await closed()) === 1);
 });
 
 test('a shard that gets no answers from the topology store gives no sign of life, though its heartbeats would arrive', async () => {
