@@ -1,5 +1,5 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import { Link } from '../../redis/link.ts';
+import { Link, type Reply } from '../../redis/link.ts';
 import type { RedisAddress } from '../../redis/redis-settings.ts';
 import { type RedisSettings, settle } from '../../redis/redis-settings.ts';
 import type { RedisStore } from '../../redis/redis-store.ts';
@@ -9,6 +9,8 @@ import { REWRITTEN } from './scripts.ts';
 
 /** How often the progress of a rewrite is looked at, ms. */
 const POLL_MS = 200;
+/** A server that takes longer for one answer hangs, ms. */
+const ANSWER_MS = 2500;
 /** A rewrite that takes longer is looked at again at the next turn. */
 const REWRITE_MS = 600_000;
 
@@ -70,20 +72,39 @@ export class AofRewriter {
   async #rewriteOne(address: RedisAddress): Promise<void> {
     const link = await Link.open(address, settle(this.#options.settings));
     const until = Date.now() + REWRITE_MS;
+    const end = (): void => link.destroy();
+    this.#closing.signal.addEventListener('abort', end);
     try {
       await this.#idle(link, address, until);
-      await link.call('BGREWRITEAOF');
+      await this.#ask(link, address, 'BGREWRITEAOF');
       const info = await this.#idle(link, address, until);
       if (info.get('aof_last_bgrewrite_status') !== 'ok')
         throw new Error(`Redis at ${address.host}:${address.port} could not rewrite its append-only file.`);
     } finally {
+      this.#closing.signal.removeEventListener('abort', end);
       link.destroy();
+    }
+  }
+
+  /** A server that keeps its connections and answers nothing would be waited for as long as it likes. */
+  async #ask(link: Link, { host, port }: { host: string; port: number }, ...command: string[]): Promise<Reply> {
+    let late = false;
+    const timer = setTimeout(() => {
+      late = true;
+      link.destroy();
+    }, ANSWER_MS);
+    try {
+      return await link.call(...command);
+    } catch (error) {
+      throw late ? new Error(`Redis at ${host}:${port} does not answer.`) : error;
+    } finally {
+      clearTimeout(timer);
     }
   }
 
   async #idle(link: Link, address: RedisAddress, until: number): Promise<Map<string, string>> {
     for (;;) {
-      const info = parseInfo(String(await link.call('INFO', 'persistence')));
+      const info = parseInfo(String(await this.#ask(link, address, 'INFO', 'persistence')));
       if (info.get('aof_rewrite_in_progress') === '0' && info.get('aof_rewrite_scheduled') === '0') return info;
       if (Date.now() > until)
         throw new Error(`Redis at ${address.host}:${address.port} does not finish rewriting its append-only file.`);
