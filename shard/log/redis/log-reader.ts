@@ -69,7 +69,7 @@ export class LogReader {
       if (row === null || at > row.head.seq) return batches;
       if (at < row.trimmed) return this.#archived(key, row, from, maxBytes);
       for (const entry of entries) {
-        if (next < 0) next = entry.firstSeq;
+        if (next < 0) next = beginsAt(key, entry, from);
         if (entry.firstSeq !== next) throw new LogDamaged(key, next, 'order of the batches');
         next += entry.events;
         bytes += entry.row.length + entry.contentLength;
@@ -258,4 +258,10 @@ export class LogReader {
     if (this.cache.check(key, row)) this.#onReplaced(key);
     return row;
   }
+}
+
+/** Where the batch that holds event `seq` begins. Throws LogDamaged if this is another one: that one is not there. */
+function beginsAt(key: LogKey, entry: Entry, seq: number): number {
+  if (seq < entry.firstSeq || seq >= entry.firstSeq + entry.events) throw new LogDamaged(key, seq, 'batch');
+  return entry.firstSeq;
 }

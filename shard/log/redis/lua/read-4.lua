@@ -32,7 +32,7 @@ while true do
   end
   at = at - 1
   if at < 0 then
-    if before then
+    if before or KEYS[3] == key then
       return result
     end
     before, key, at = true, KEYS[3], size - 1
