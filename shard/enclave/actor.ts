@@ -57,6 +57,8 @@ export interface ActorModules {
 }
 
 export interface ActorState extends CheckpointState {
+  /** performance.now() when the log was asked for its epoch: a replay later others may own the enclave */
+  readonly ownedAt: number;
   readonly kernel: Kernel;
   readonly host: EnclaveHost;
   readonly sequencer: SequencerKey | null;
@@ -97,7 +99,7 @@ export class EnclaveActor {
   readers = 0;
   /** performance.now(): when it was opened, and when its log was asked last, of those times that it named this owner */
   readonly openedAt = performance.now();
-  confirmedAt = this.openedAt;
+  confirmedAt: number;
   confirming: Promise<void> | null = null;
 
   readonly #m: ActorModules;
@@ -119,6 +121,7 @@ export class EnclaveActor {
     this.host = state.host;
     this.sequencer = state.sequencer;
     this.epoch = state.epoch;
+    this.confirmedAt = state.ownedAt;
     this.bytes = state.bytes;
     this.#sealedHead = state.head;
     this.#released = state.head;

@@ -42,6 +42,7 @@ export async function createEnclave(
   m: HydrateModules,
 ): Promise<ActorState> {
   const empty = emptyHead(key.enclave);
+  const askedAt = performance.now();
   const [isNew, opened] = await Promise.all([m.guard.create(key, empty), m.log.open(key, m.owner)]);
   if (!isNew) {
     const row = await m.guard.read(key);
@@ -53,6 +54,7 @@ export async function createEnclave(
   kernel.create(params);
   return {
     key,
+    ownedAt: askedAt,
     kernel,
     host,
     sequencer,
@@ -79,6 +81,7 @@ export async function hydrate(
   const before = await m.log.head(key);
   if (!before || before.seq < row.seq)
     throw new EnclaveRegressed(`it ends at seq ${before?.seq ?? -1}, seq ${row.seq} was released`);
+  const askedAt = performance.now();
   const opened = await m.log.open(key, m.owner);
   const useCheckpoint = opened.checkpoint !== null && opened.checkpoint.head.seq <= row.seq;
   const replayed = await replay(key, sequencer, params, m, opened, useCheckpoint ? opened.checkpoint : null, row);
@@ -89,6 +92,7 @@ export async function hydrate(
   if (!sameHead(head, row)) await moveUp(key, row, head, m.guard);
   return {
     key,
+    ownedAt: askedAt,
     kernel,
     host,
     sequencer,

@@ -154,6 +154,28 @@ test('a shard that has lost an enclave, and appends nothing, does not refuse a c
   assert.equal(await takeOvers(), 1, 'it has read the log before it said so');
 });
 
+test('a shard that has lost an enclave while it was still opening it says nothing before it has asked the log', async () => {
+  await using cluster = await TestCluster.start({ shards: 2, shardFlags: ['--max-active', '1'] });
+  const { url } = cluster;
+  const enclave = await found(url, 0, 2);
+  await found(url, 0, 2);
+  const { log } = cluster.stores;
+  const read = log.read.bind(log);
+  let taken = false;
+  log.read = async (...args) => {
+    if (!taken) {
+      taken = true;
+      await log.open({ enclave: unhex(enclave), lane: 0 }, ownerNonce(1));
+      // What the log has said to an owner counts for a second.
+      await new Promise((resolve) => setTimeout(resolve, 1100));
+    }
+    return read(...args);
+  };
+  const answer = await post(url, json(sign(stranger, enclave, 'note', {}, { exp: exp() })));
+  assert.equal((JSON.parse(answer.body) as { error: string }).error, 'forbidden');
+  assert.equal(await metric(cluster.shards.get(0)?.operatorUrl as string, 'enc_take_overs_total'), 1);
+});
+
 test('an only shard that has lost an enclave to nobody known is asked to take it over', async () => {
   await using cluster = await TestCluster.start({ shards: 1, routerFlags: ['--router-timeout-ms', '3000'] });
   const { url } = cluster;
