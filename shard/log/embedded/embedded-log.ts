@@ -80,6 +80,11 @@ export class EmbeddedLog implements EnclaveLog {
     else this.#recent.settle();
   }
 
+  /** As WriteQueueOptions.onApplied. */
+  applied(): void {
+    this.#recent.refresh();
+  }
+
   overwritten(ops: number): void {
     this.#eraser.overwritten(ops);
   }
@@ -190,7 +195,7 @@ export class EmbeddedLog implements EnclaveLog {
   async checkpoint(key: LogKey, epoch: Epoch, checkpoint: NewCheckpoint): Promise<void> {
     const { put, remove } = await this.#checkpoints.prepare(key, checkpoint);
     must(
-      await this.#queue.submit({
+      await this.#queue.submitLater({
         kind: 'checkpoint',
         prefix: prefixOf(key),
         epoch,
@@ -206,7 +211,7 @@ export class EmbeddedLog implements EnclaveLog {
   }
 
   moveArchived(key: LogKey, from: number, to: number): Promise<AppendResult> {
-    return this.#queue.submit({ kind: 'archived', prefix: prefixOf(key), from, to });
+    return this.#queue.submitLater({ kind: 'archived', prefix: prefixOf(key), from, to });
   }
 
   erased(): Promise<void> {

@@ -38,6 +38,6 @@ export class EmbeddedIndexStorage implements IndexStorage {
   }
 
   write(key: LogKey, generation: number, lastSeq: number, put: readonly Row[]): void {
-    void this.#queue.submit({ kind: 'index', prefix: prefixOf(key), generation, lastSeq, put });
+    void this.#queue.submitLater({ kind: 'index', prefix: prefixOf(key), generation, lastSeq, put });
   }
 }

@@ -18,6 +18,7 @@ export async function openEmbeddedLog(options: EmbeddedLogOptions): Promise<Encl
     onCommitted: (group, rows) => log?.committed(group, rows),
     applied,
     onErased: (ops) => log?.overwritten(ops),
+    onApplied: () => log?.applied(),
   });
   try {
     log = new EmbeddedLog(options, queue, new Int32Array(applied));

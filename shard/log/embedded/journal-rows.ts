@@ -12,11 +12,14 @@ export interface JournalRow {
   readonly value: Buffer | null;
 }
 
-export function encodeRows(rows: readonly JournalRow[]): Buffer<ArrayBuffer> {
+export function encodedLength(rows: readonly JournalRow[]): number {
   let length = 0;
   for (const { key, value } of rows) length += ROW_HEADER + key.length + (value?.length ?? 0);
-  // Not out of the pool: the bytes are handed to another thread.
-  const bytes = Buffer.from(new ArrayBuffer(length));
+  return length;
+}
+
+/** Fills `bytes`, which are as long as `encodedLength` says. */
+export function encodeRows(rows: readonly JournalRow[], bytes: Buffer): void {
   let at = 0;
   for (const { table, key, value } of rows) {
     bytes[at] = table;
@@ -30,7 +33,6 @@ export function encodeRows(rows: readonly JournalRow[]): Buffer<ArrayBuffer> {
     bytes.set(value, at);
     at += value.length;
   }
-  return bytes;
 }
 
 /** The rows of a frame that checks; keys and values look into `bytes`. */

@@ -40,7 +40,7 @@ function open(writer: LogWriter, enclave: SampleEnclave): Epoch {
 const folderOf = new WeakMap<LogWriter, string>();
 
 function start(folder: string, contents?: ContentWriter): LogWriter {
-  const writer = contents ? new LogWriter(folder, new Int32Array(1), contents) : new LogWriter(folder);
+  const writer = new LogWriter(folder, contents ? { contents } : {});
   folderOf.set(writer, folder);
   return writer;
 }
@@ -87,7 +87,7 @@ test('what was answered and is in the journal only is there at the next start, i
     assert.deepEqual([...done.codes], [CODE_OK]);
     assert.ok(done.rows.length > 0);
   }
-  assert.equal(writer.applied, false);
+  assert.equal(writer.waiting, 'some');
   // Never closed: as after kill -9.
   assert.deepEqual(await contentsOf(folder, enclave), ['"a"', '"b"', '"c"']);
 });

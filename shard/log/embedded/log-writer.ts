@@ -1,25 +1,30 @@
 import { randomBytes } from 'node:crypto';
 import { join } from 'node:path';
 import { isDiskFull, mayCommitAgain } from '../../journal/durable-file.ts';
-import { FRAME_HEADER, frame, framesOf } from '../../journal/frame.ts';
+import { FRAME_HEADER, frame } from '../../journal/frame.ts';
 import { asBuffer } from '../bytes.ts';
+import { adoptJournal } from './adopt-journal.ts';
 import { appendStep, deletesStep } from './append-step.ts';
-import { CONTENT_FILE_BYTES, ContentWriter, contentFileName, syncFolders } from './content-writer.ts';
+import { CONTENT_FILE_BYTES, ContentWriter, syncFolders } from './content-writer.ts';
 import type { ContentPlace } from './entry-row.ts';
 import { JOURNAL_BYTES, overwriteJournalKey, readOverwriteJournal } from './erase-journal.ts';
-import { decodeRows } from './journal-rows.ts';
+import { Jobs } from './jobs.ts';
+import { laterSteps } from './later-step.ts';
 import { checkFormat } from './log-format.ts';
 import { opStep } from './op-step.ts';
 import { contentLength, contentOf, contentsOf, hasDeletes } from './packed-appends.ts';
 import { PendingRows } from './pending-rows.ts';
-import { APPENDED, type Appended, type LmdbStore, openStore } from './store.ts';
+import { type LmdbStore, openStore } from './store.ts';
 import { type AppendTransaction, journalOverwrite, type Transaction } from './transaction.ts';
 import {
+  type Applied,
+  type ApplyJob,
   CODE_FENCED,
   CODE_OK,
   CODE_UNKNOWN,
   type FromWriter,
   type GroupDone,
+  type LaterWrite,
   type WriteGroup,
 } from './writer-messages.ts';
 import { WriterMeta } from './writer-meta.ts';
@@ -28,13 +33,28 @@ import { WriterMeta } from './writer-meta.ts';
 const APPLY_GROUPS = 256;
 const APPLY_BYTES = 4 * 1024 * 1024;
 
+/** So many times as much may wait while a job is out; then appends wait for it. */
+const BEHIND = 4;
+/** Operations that may wait for the next job. */
+const LATER = 4096;
+
 const NO_ROWS = new Uint8Array(0);
+const TAKEN_OVER = 'Another process has taken the log folder over.';
+
+export interface LogWriterOptions {
+  /** as WriterData.applied */
+  readonly applied?: Int32Array;
+  /** as ApplierData.voided */
+  readonly voided?: Int32Array;
+  readonly contents?: ContentWriter;
+}
 
 /**
  * The thread that owns every write, one group at a time. A group of appends is written to the journal, which makes it
- * durable in one piece, and is answered; its rows go to LMDB later, with those of other groups. A group with anything
- * else in it (opening, checkpoints, Deletes, recovery) is one LMDB transaction, which is on disk when it returns. Whatever
- * fails makes the whole group unknown.
+ * durable in one piece, and is answered; its rows go to LMDB later, with those of other groups, as a job that another
+ * thread carries out (applier-thread.ts). A group with anything else in it (opening, Deletes, recovery) is one LMDB
+ * transaction, which is on disk when it returns; the rows that LMDB lacks are part of it, and the job is then void.
+ * Whatever fails makes the whole group unknown.
  */
 export class LogWriter {
   readonly #store: LmdbStore;
@@ -42,6 +62,7 @@ export class LogWriter {
   readonly #contents: ContentWriter;
   readonly #pending: PendingRows;
   readonly #applied: Int32Array;
+  readonly #jobs: Jobs;
   readonly #owner = randomBytes(16);
   #nonce: Buffer = randomBytes(16);
   /** durable end of the current content file */
@@ -61,14 +82,14 @@ export class LogWriter {
    */
   constructor(
     folder: string,
-    applied: Int32Array = new Int32Array(1),
-    contents: ContentWriter = new ContentWriter(join(folder, 'content')),
+    { applied = new Int32Array(1), voided = new Int32Array(1), contents }: LogWriterOptions = {},
   ) {
     this.#store = openStore(folder);
     this.#meta = new WriterMeta(this.#store);
     this.#applied = applied;
+    this.#jobs = new Jobs(voided);
     this.#pending = new PendingRows(this.#store);
-    this.#contents = contents;
+    this.#contents = contents ?? new ContentWriter(join(folder, 'content'));
     syncFolders(folder);
     const { root, erasures } = this.#store;
     root.transactionSync(() => {
@@ -77,7 +98,7 @@ export class LogWriter {
     });
     root.transactionSync(() => {
       this.#assertOwner();
-      this.#adoptJournal(join(folder, 'content'));
+      adoptJournal(this.#store, this.#meta, join(folder, 'content'));
       // A former owner that still runs may be writing behind its durable end: never share its file.
       const file = this.#meta.file + 1;
       this.#contents.begin(file);
@@ -91,13 +112,17 @@ export class LogWriter {
     this.#overwrite(left);
   }
 
-  /** The journal holds more than LMDB should lack: `apply` soon. */
-  get full(): boolean {
-    return this.#pending.groups >= APPLY_GROUPS || this.#pending.bytes >= APPLY_BYTES;
+  /** How long rows and operations may wait for a job: not at all, until there are more, or there are none. */
+  get waiting(): 'pressing' | 'some' | 'none' {
+    const { groups, bytes } = this.#pending;
+    if (groups >= APPLY_GROUPS || bytes >= APPLY_BYTES || this.#jobs.waiting > 0) return 'pressing';
+    return groups > 0 ? 'some' : 'none';
   }
 
-  get applied(): boolean {
-    return this.#pending.groups === 0;
+  /** The other thread does not keep up: `apply` here, and have the appends wait for it. */
+  get overfull(): boolean {
+    const { groups, bytes } = this.#pending;
+    return groups >= BEHIND * APPLY_GROUPS || bytes >= BEHIND * APPLY_BYTES || this.#jobs.waiting >= LATER;
   }
 
   /** Writes the group; never throws. */
@@ -108,36 +133,75 @@ export class LogWriter {
     if (this.#lost) return [this.#done(codes.fill(CODE_FENCED))];
     try {
       const packed = asBuffer(new Uint8Array(group.packed));
-      return group.ops.length === 0 && !hasDeletes(packed, group.appends)
-        ? [this.#journal(packed, group.appends, codes)]
-        : this.#transact(packed, group, codes);
+      const said =
+        group.ops.length === 0 && !hasDeletes(packed, group.appends)
+          ? [this.#journal(packed, group.appends, codes)]
+          : this.#transact(packed, group, codes);
+      return [...said, ...this.#jobs.takeAnswers()];
     } catch (error) {
       this.#pending.drop();
       return [this.#done(codes.fill(CODE_UNKNOWN), { error: String(error), fatal: this.#failed(error) })];
     }
   }
 
-  /** Puts what is only in the journal into LMDB. Null, or why that failed: nothing is lost, and it may be tried again. */
-  apply(): { error: string; fatal: boolean } | null {
-    if (this.#dead || this.#lost || this.applied) return null;
+  /** An operation for the next job. */
+  later(write: LaterWrite): void {
+    this.#jobs.add(write);
+  }
+
+  /** The next job, for the other thread to carry out while this one goes on; null if there is none, or one is out. */
+  handOver(): ApplyJob | null {
+    if (this.#dead || this.#lost || this.#jobs.out !== null || this.waiting === 'none') return null;
+    const rows = this.#pending.handOver();
+    return this.#jobs.next({
+      owner: this.#owner,
+      rows,
+      file: this.#contents.file,
+      end: this.#end,
+      group: this.#group,
+    });
+  }
+
+  /** What became of a job. */
+  handedBack(applied: Applied): FromWriter[] {
+    const { out } = this.#jobs;
+    // Void: a transaction of this thread has done its work, and has answered for it.
+    if (out?.number !== applied.number) return [];
+    if (applied.result === 'done') {
+      this.#store.root.resetReadTxn();
+      this.#pending.settle();
+      Atomics.store(this.#applied, 0, out.group);
+      this.#jobs.done(applied.codes);
+      return this.#jobs.takeAnswers();
+    }
+    this.#pending.takeBack();
+    this.#lost ||= applied.result === 'lost';
+    this.#dead ||= applied.result === 'failed' && applied.fatal;
+    const said = this.#giveUp();
+    if (applied.result === 'failed') said.push({ kind: 'failed', error: applied.error, fatal: applied.fatal });
+    return said;
+  }
+
+  /** Puts into LMDB what it lacks, here and now. Nothing is lost if that fails, and it may be tried again. */
+  apply(): FromWriter[] {
+    if (this.#dead || this.#lost) return this.#giveUp();
+    if (this.#jobs.out === null && this.waiting === 'none') return [];
     try {
-      this.#store.root.transactionSync(() => {
-        if (this.#isOwner()) this.#putPending();
-        else this.#lost = true;
-      });
-      if (!this.#lost) this.#inLmdb();
-      return null;
+      this.#transaction(() => {});
+      return this.#lost ? this.#giveUp() : this.#jobs.takeAnswers();
     } catch (error) {
       this.#dead = !mayCommitAgain(error);
-      return { error: String(error), fatal: this.#dead };
+      return [...this.#giveUp(), { kind: 'failed', error: String(error), fatal: this.#dead }];
     }
   }
 
-  async close(): Promise<void> {
-    this.apply();
+  /** What `apply` says, last. */
+  async close(): Promise<FromWriter[]> {
+    const said = this.apply();
     this.#dead = true;
     this.#contents.close();
     await this.#store.root.close();
+    return said;
   }
 
   /**
@@ -188,8 +252,9 @@ export class LogWriter {
     }
     this.#stale = false;
     this.#end += length;
-    this.#pending.keep(rows.length);
-    return this.#done(codes, { rows });
+    this.#pending.keep(rows);
+    // In memory of its own, which goes to the reader.
+    return this.#done(codes, { rows: new Uint8Array(rows) });
   }
 
   /** Contents to the content file and to disk, then one transaction for the rest. */
@@ -205,10 +270,9 @@ export class LogWriter {
     if (this.#stale || (total > 0 && this.#end > 0 && this.#end + total > CONTENT_FILE_BYTES)) this.#renew(total);
     if (total > 0) this.#contents.append(contents, total, this.#end);
     // A crash from here to the commit: the contents lie behind the durable end and are cut off at the next start.
-    this.#store.root.transactionSync(() => this.#run(tx, packed, group, codes, total));
-    if (this.#lost) return [this.#done(codes)];
+    this.#transaction(() => this.#run(tx, packed, group, codes), total);
+    if (this.#lost) return [this.#done(codes.fill(CODE_FENCED))];
     this.#end += total;
-    this.#inLmdb();
     const answers: FromWriter[] = [this.#done(codes)];
     const erasures = group.ops.filter(
       (op, i) => (op.kind === 'erase' || op.kind === 'replace') && codes[group.appends + i] === CODE_OK,
@@ -226,13 +290,7 @@ export class LogWriter {
     return answers;
   }
 
-  #run(tx: Transaction, packed: Buffer, group: WriteGroup, codes: Uint8Array, total: number): void {
-    if (!this.#isOwner()) {
-      this.#lost = true;
-      codes.fill(CODE_FENCED);
-      return;
-    }
-    this.#putPending(total);
+  #run(tx: Transaction, packed: Buffer, group: WriteGroup, codes: Uint8Array): void {
     const { file } = this.#contents;
     let offset = this.#end;
     const step = (i: number, length: number, run: () => number): void => {
@@ -272,14 +330,16 @@ export class LogWriter {
     const file =
       this.#end + FRAME_HEADER + bytes > CONTENT_FILE_BYTES && this.#end > 0 ? this.#contents.file + 1 : null;
     const nonce = randomBytes(16);
-    this.#store.root.transactionSync(() => {
-      this.#assertOwner();
-      this.#putPending();
-      // Recorded before it is used: the next run takes the number behind it.
-      if (file !== null) this.#meta.putFile(file);
-      this.#meta.putJournal(file ?? this.#contents.file, nonce);
-    });
-    this.#inLmdb((this.#group - 1) | 0);
+    this.#transaction(
+      () => {
+        // Recorded before it is used: the next run takes the number behind it.
+        if (file !== null) this.#meta.putFile(file);
+        this.#meta.putJournal(file ?? this.#contents.file, nonce);
+      },
+      0,
+      (this.#group - 1) | 0,
+    );
+    if (this.#lost) throw new Error(TAKEN_OVER);
     this.#nonce = nonce;
     this.#stale = false;
     if (file === null) return;
@@ -287,34 +347,40 @@ export class LogWriter {
     this.#end = 0;
   }
 
-  /** The last run's frames that LMDB does not have yet. */
-  #adoptJournal(folder: string): void {
-    const { journal } = this.#meta;
-    if (journal === null) return;
-    const start = this.#meta.ends().get(journal.file) ?? 0;
-    let end = start;
-    // A frame that was damaged later ends them too: the release guard knows what its enclaves have lost.
-    for (const found of framesOf(join(folder, contentFileName(journal.file)), start, journal.nonce)) {
-      for (const { table, key, value } of decodeRows(found.rows)) {
-        const rows = this.#store[APPENDED[table] as Appended];
-        if (value === null) rows.removeSync(key);
-        else rows.putSync(key, value);
-      }
-      end = found.end;
+  /**
+   * One LMDB transaction of this thread: first the rows and operations that LMDB lacks, those of the job that is out
+   * included, then `run`. Of another owner's folder nothing is touched. `beyond`: bytes behind the journal's end that
+   * `run` refers to; `group`: the last one whose rows are in it.
+   */
+  #transaction(run: () => void, beyond = 0, group = this.#group): void {
+    const later = this.#jobs.overtake();
+    let codes = new Uint8Array(0);
+    try {
+      this.#store.root.transactionSync(() => {
+        if (!this.#isOwner()) {
+          this.#lost = true;
+          return;
+        }
+        this.#pending.apply(this.#store);
+        if (this.#end + beyond > 0) this.#meta.putEnd(this.#contents.file, this.#end + beyond);
+        codes = laterSteps(this.#store, later);
+        run();
+      });
+    } catch (error) {
+      this.#jobs.takeBack();
+      this.#pending.takeBack();
+      throw error;
     }
-    if (end > start) this.#meta.putEnd(journal.file, end);
-  }
-
-  /** All rows of the journal, and how far LMDB is with it; `beyond`: bytes behind it that this transaction refers to. */
-  #putPending(beyond = 0): void {
-    this.#pending.apply(this.#store);
-    if (this.#end + beyond > 0) this.#meta.putEnd(this.#contents.file, this.#end + beyond);
-  }
-
-  /** All groups up to this one are in LMDB. */
-  #inLmdb(group = this.#group): void {
+    if (this.#lost) return;
+    this.#jobs.overtaken(later, codes);
     this.#pending.forget();
     Atomics.store(this.#applied, 0, group);
+  }
+
+  /** Operations that wait come to nothing. */
+  #giveUp(): FromWriter[] {
+    this.#jobs.giveUp(this.#lost ? CODE_FENCED : CODE_UNKNOWN);
+    return this.#jobs.takeAnswers();
   }
 
   #isOwner(): boolean {
@@ -322,7 +388,7 @@ export class LogWriter {
   }
 
   #assertOwner(): void {
-    if (!this.#isOwner()) throw new Error('Another process has taken the log folder over.');
+    if (!this.#isOwner()) throw new Error(TAKEN_OVER);
   }
 
   #done(

@@ -1,13 +1,12 @@
 import { asBuffer, readInt, writeInt } from '../bytes.ts';
 import { emptyHead, writeHead } from '../head-bytes.ts';
 import { LogDamaged } from '../log-errors.ts';
-import { decodeArchived, encodeArchived } from './archive-row.ts';
 import { eraseStep } from './erase-step.ts';
 import { checkHeadRow, HEAD_ROW, sealHeadRow, writeEpoch } from './head-row.ts';
 import { replaceStep } from './replace-step.ts';
 import { getRow } from './store.ts';
-import { headRow, keysFrom, ownedBy, put, remove, type Transaction } from './transaction.ts';
-import { CODE_FENCED, CODE_OK, type WriteOp } from './writer-messages.ts';
+import { keysFrom, put, remove, type Transaction } from './transaction.ts';
+import { CODE_OK, type WriteOp } from './writer-messages.ts';
 
 export function opStep(tx: Transaction, op: WriteOp, file: number, offset: number): number {
   switch (op.kind) {
@@ -16,28 +15,6 @@ export function opStep(tx: Transaction, op: WriteOp, file: number, offset: numbe
     case 'guard':
       put(tx, tx.store.meta, Buffer.from('guard'), asBuffer(op.id));
       return CODE_OK;
-    case 'checkpoint': {
-      const head = headRow(tx, asBuffer(op.prefix));
-      if (!ownedBy(head, op.epoch) || readInt(head, 32) < op.seq) return CODE_FENCED;
-      for (const row of op.put) put(tx, tx.store.checkpoints, asBuffer(row.key), asBuffer(row.value));
-      for (const key of op.remove) remove(tx, tx.store.checkpoints, asBuffer(key));
-      return CODE_OK;
-    }
-    case 'index': {
-      const head = headRow(tx, asBuffer(op.prefix));
-      if (head === null || head.readUInt32LE(132) !== op.generation || readInt(head, 32) < op.lastSeq)
-        return CODE_FENCED;
-      for (const row of op.put) put(tx, tx.store.index, asBuffer(row.key), asBuffer(row.value));
-      return CODE_OK;
-    }
-    case 'archived': {
-      const prefix = asBuffer(op.prefix);
-      const head = headRow(tx, prefix);
-      const from = decodeArchived(getRow(tx.store.archive, prefix), prefix);
-      if (head === null || from !== op.from || readInt(head, 72) < op.to) return CODE_FENCED;
-      put(tx, tx.store.archive, prefix, encodeArchived(op.to, prefix));
-      return CODE_OK;
-    }
     case 'erase':
       return eraseStep(tx, op);
     case 'replace':

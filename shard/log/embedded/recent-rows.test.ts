@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import { seeded } from '../../crypto/seeded.test-util.ts';
-import { encodeRows, type JournalRow } from './journal-rows.ts';
+import { encodedLength, encodeRows, type JournalRow } from './journal-rows.ts';
 import { RecentRows } from './recent-rows.ts';
 import { openStore, type RowRange } from './store.ts';
 
@@ -31,7 +31,9 @@ test('rows of the journal and of LMDB read as one database, whatever is where, i
       if (value === null) expected.delete(key.toString('latin1'));
       else expected.set(key.toString('latin1'), value.toString('latin1'));
     }
-    recent.add(group, encodeRows(rows));
+    const encoded = Buffer.alloc(encodedLength(rows));
+    encodeRows(rows, encoded);
+    recent.add(group, encoded);
     if (int(4) === 0) {
       const count = 1 + int(pending.length);
       store.root.transactionSync(() => {

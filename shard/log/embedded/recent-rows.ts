@@ -50,7 +50,13 @@ export class RecentRows {
     this.#groups.push({ group, rows });
   }
 
-  /** Looks at LMDB as it is now, if the writer has put something there. */
+  /** Looks at LMDB as it is now. */
+  refresh(): void {
+    this.#root.resetReadTxn();
+    this.settle();
+  }
+
+  /** The same, if the writer has put rows there. */
   settle(): void {
     const applied = Atomics.load(this.#applied, 0);
     if (applied === this.#seen) return;

@@ -96,7 +96,7 @@ test('an erasure that a crash cut between the mark and the overwriting is finish
       throw new Error('killed before overwriting');
     }
   }
-  const writer = new LogWriter(folder, new Int32Array(1), new Dying(join(folder, 'content')));
+  const writer = new LogWriter(folder, { contents: new Dying(join(folder, 'content')) });
   const prefix = prefixOf(enclave.key);
   assert.equal(
     writer.write({

@@ -36,7 +36,7 @@ export function remove(tx: AppendTransaction, rows: PointRows, key: Buffer): voi
 }
 
 /** The checked head row of an enclave that must be there. */
-export function headRow(tx: Transaction, prefix: Buffer): Buffer | null {
+export function headRow(tx: AppendTransaction, prefix: Buffer): Buffer | null {
   const row = getRow(tx.store.heads, prefix);
   return row === undefined ? null : checkHeadRow(row, prefix);
 }

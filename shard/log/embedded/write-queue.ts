@@ -4,6 +4,7 @@ import type { Append, AppendResult } from '../enclave-log.ts';
 import {
   CODE_UNKNOWN,
   type FromWriter,
+  type LaterOp,
   packAppend,
   packedSize,
   RESULTS,
@@ -26,6 +27,8 @@ export interface WriteQueueOptions {
   /** as WriterData.applied */
   readonly applied: SharedArrayBuffer;
   readonly onErased: (ops: number) => void;
+  /** Called before the callbacks of operations that went into LMDB later, so that their rows can be read. */
+  readonly onApplied: () => void;
 }
 
 /** Hands writes to the writer thread in groups: whatever was queued while the previous group was being synced. */
@@ -36,6 +39,8 @@ export class WriteQueue {
   #ops: { op: WriteOp; done: (result: AppendResult) => void }[] = [];
   #sent: { appends: Append[]; ops: { op: WriteOp; done: (result: AppendResult) => void }[] } | null = null;
   #scheduled = false;
+  readonly #later = new Map<number, (result: AppendResult) => void>();
+  #laters = 0;
   #dead = false;
   #closed: Promise<void> | null = null;
   #onClosed: (() => void) | null = null;
@@ -76,6 +81,16 @@ export class WriteQueue {
     return new Promise((done) => {
       this.#ops.push({ op, done });
       this.#schedule();
+    });
+  }
+
+  /** For what no append waits for: it goes into LMDB beside them. What is queued now is written before. */
+  submitLater(op: LaterOp): Promise<AppendResult> {
+    if (this.#dead) return Promise.resolve('unknown');
+    return new Promise((done) => {
+      const number = ++this.#laters;
+      this.#later.set(number, done);
+      this.#worker.postMessage({ kind: 'later', number, op: compact(op) } satisfies ToWriter);
     });
   }
 
@@ -123,6 +138,11 @@ export class WriteQueue {
   }
 
   #receive(message: FromWriter): void {
+    if (message.kind === 'later') {
+      this.#options.onApplied();
+      for (const [i, number] of message.numbers.entries())
+        this.#settleLater(number, RESULTS[message.codes[i] ?? CODE_UNKNOWN] ?? 'unknown');
+    }
     if (message.kind === 'erased') this.#options.onErased(message.ops);
     if (message.kind === 'failed') {
       if (message.fatal) this.#die(message.error);
@@ -147,6 +167,12 @@ export class WriteQueue {
     if (this.#closed !== null && this.#sent === null) this.#sayClose();
   }
 
+  #settleLater(number: number, result: AppendResult): void {
+    const done = this.#later.get(number);
+    this.#later.delete(number);
+    done?.(result);
+  }
+
   #sayClose(): void {
     if (this.#dead) {
       this.#onClosed?.();
@@ -158,6 +184,7 @@ export class WriteQueue {
     if (this.#dead) return;
     this.#dead = true;
     if (this.#closed === null) this.#options.onFatal(reason);
+    for (const number of [...this.#later.keys()]) this.#settleLater(number, 'unknown');
     if (this.#sent !== null)
       this.#settle(new Uint8Array(this.#sent.appends.length + this.#sent.ops.length).fill(CODE_UNKNOWN));
   }

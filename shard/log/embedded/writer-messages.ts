@@ -4,6 +4,7 @@ import type { Append, AppendResult, Epoch } from '../enclave-log.ts';
 import { writeHead } from '../head-bytes.ts';
 import type { Row } from '../index-storage.ts';
 import { writeEpoch } from './head-row.ts';
+import type { RowSpan } from './row-arena.ts';
 
 /**
  * What the main thread and the writer thread tell each other. A group of appends travels in one transferred buffer:
@@ -54,10 +55,11 @@ export const CODE_FENCED = 1;
 export const CODE_UNKNOWN = 2;
 export const RESULTS: readonly AppendResult[] = ['ok', 'fenced', 'unknown'];
 
-/** Operations beside appends; each is one step of the group's transaction. Prefixes are key prefixes (row-keys.ts). */
-export type WriteOp =
-  | { readonly kind: 'open'; readonly prefix: Uint8Array; readonly nonce: Uint8Array; readonly recovering: boolean }
-  | { readonly kind: 'guard'; readonly id: Uint8Array }
+/**
+ * Operations that no append waits for, and that put rows which no append looks at: they go into LMDB with the journal's
+ * rows, off the way of the groups. Prefixes are key prefixes (row-keys.ts).
+ */
+export type LaterOp =
   | {
       readonly kind: 'checkpoint';
       readonly prefix: Uint8Array;
@@ -74,6 +76,13 @@ export type WriteOp =
       readonly lastSeq: number;
       readonly put: readonly Row[];
     }
+  /** Moves the archive's cursor, if it is `from`, or `to` already. */
+  | { readonly kind: 'archived'; readonly prefix: Uint8Array; readonly from: number; readonly to: number };
+
+/** Operations that take their place among the appends; each is one step of the group's transaction. */
+export type WriteOp =
+  | { readonly kind: 'open'; readonly prefix: Uint8Array; readonly nonce: Uint8Array; readonly recovering: boolean }
+  | { readonly kind: 'guard'; readonly id: Uint8Array }
   /** Marks these events erased and journals the bytes to overwrite; then the journal row `done` goes. */
   | {
       readonly kind: 'erase';
@@ -81,8 +90,6 @@ export type WriteOp =
       readonly events: readonly { readonly seq: number; readonly id: Uint8Array }[];
       readonly done: Uint8Array;
     }
-  /** Moves the archive's cursor, if it is `from`. */
-  | { readonly kind: 'archived'; readonly prefix: Uint8Array; readonly from: number; readonly to: number }
   /** Drops everything behind `keep`, then makes the packed appends under `epoch`. */
   | {
       readonly kind: 'replace';
@@ -102,7 +109,14 @@ export interface WriteGroup {
   readonly ops: readonly WriteOp[];
 }
 
-export type ToWriter = WriteGroup | { readonly kind: 'close' };
+/** Answered by a LaterDone with its number. */
+export interface LaterWrite {
+  readonly kind: 'later';
+  readonly number: number;
+  readonly op: LaterOp;
+}
+
+export type ToWriter = WriteGroup | LaterWrite | { readonly kind: 'close' };
 
 export interface WriterData {
   readonly folder: string;
@@ -125,11 +139,46 @@ export interface GroupDone {
   readonly fatal: boolean;
 }
 
+/** What became of LaterWrites. */
+export interface LaterDone {
+  readonly kind: 'later';
+  readonly numbers: readonly number[];
+  readonly codes: Uint8Array;
+}
+
 export type FromWriter =
   | { readonly kind: 'started'; readonly error: string | null }
   | GroupDone
+  | LaterDone
   /** what is in the journal could not be put into LMDB; `fatal`: nothing will be written any more */
   | { readonly kind: 'failed'; readonly error: string; readonly fatal: boolean }
   /** the bytes of that many more 'ok' erase and replace operations are overwritten, durably */
   | { readonly kind: 'erased'; readonly ops: number }
   | { readonly kind: 'closed' };
+
+/** Rows of the journal and operations for the thread that puts them into LMDB (applier-thread.ts), in one transaction. */
+export interface ApplyJob {
+  /** counted from 1 */
+  readonly number: number;
+  /** nothing is done if the folder has another owner */
+  readonly owner: Uint8Array;
+  readonly rows: readonly RowSpan[];
+  readonly later: readonly LaterWrite[];
+  /** LMDB has all that the journal says up to here */
+  readonly file: number;
+  readonly end: number;
+}
+
+export type ToApplier = ApplyJob | 'close';
+
+export interface ApplierData {
+  readonly folder: string;
+  /** Int32: jobs up to this number are void, their rows and operations went into LMDB without them */
+  readonly voided: SharedArrayBuffer;
+}
+
+/** What became of a job. */
+export type Applied =
+  | { readonly number: number; readonly result: 'done'; readonly codes: Uint8Array }
+  | { readonly number: number; readonly result: 'void' | 'lost' }
+  | { readonly number: number; readonly result: 'failed'; readonly error: string; readonly fatal: boolean };
