@@ -1,4 +1,4 @@
-import type { Link } from './link.ts';
+import { isReplyError, type Link } from './link.ts';
 import { RedisRefused } from './redis-errors.ts';
 import type { RedisAddress, Settled } from './redis-settings.ts';
 
@@ -41,11 +41,11 @@ export async function checkServer(link: Link, address: RedisAddress, settings: S
 async function checkSettings(link: Link, where: string): Promise<void> {
   const wrong: string[] = [];
   for (const [name, value] of NEEDED) {
-    const reply = await link.call('CONFIG', 'GET', name).catch((error: Error) => {
-      throw new RedisRefused(
-        `Redis at ${where} does not show its settings (${error.message}): allow CONFIG GET to this user, or allow unsafe servers if you are sure of them.`,
-      );
-    });
+    const reply = await answered(
+      link.call('CONFIG', 'GET', name),
+      (why) =>
+        `Redis at ${where} does not show its settings (${why}): allow CONFIG GET to this user, or allow unsafe servers if you are sure of them.`,
+    );
     const found = Array.isArray(reply) ? String(reply[1]) : 'unknown';
     if (found !== value) wrong.push(`${name} ${value} (it is ${found})`);
   }
@@ -56,8 +56,16 @@ async function checkSettings(link: Link, where: string): Promise<void> {
 }
 
 async function checkWaitAof(link: Link, where: string): Promise<void> {
-  await link.call('WAITAOF', '0', '0', '1').catch(() => {
-    throw new RedisRefused(`Redis at ${where} has no WAITAOF: use Redis 7.2, Valkey, or the setting WAIT.`);
+  await answered(
+    link.call('WAITAOF', '0', '0', '1'),
+    () => `Redis at ${where} has no WAITAOF: use Redis 7.2, Valkey, or the setting WAIT.`,
+  );
+}
+
+/** An error that the server answers with says that it can't be used; one of the connection says nothing of it. */
+function answered(reply: Promise<unknown>, sentence: (why: string) => string): Promise<unknown> {
+  return reply.catch((error: Error) => {
+    throw isReplyError(error) ? new RedisRefused(sentence(error.message)) : error;
   });
 }
 
