@@ -44,7 +44,9 @@ export function adminCommands(modules: CliModules): Command {
           if (file !== undefined) body = await upload(context, file);
           else body = await copyFrom(context, url as string, checkId(id), options);
           const answer = await client.admin(context.token).recover(checkId(id), body, { signal: context.signal });
-          context.out.result(`${context.out.good('recovered')}  ${id}`, { enclave: id, answer });
+          const { changed } = answer as { changed?: boolean };
+          const said = changed === false ? 'nothing to recover: it is whole' : 'recovered';
+          context.out.result(`${context.out.good(said)}  ${id}`, { enclave: id, answer });
         }),
       ),
   );

@@ -66,12 +66,16 @@ export class Restore {
     });
   }
 
-  /** Only for an enclave that does not open: the file must contain everything that was released. */
+  /**
+   * For an enclave that does not open: the file must contain everything that was released. One that opens lacks nothing,
+   * and stays as it is: the answer says so, and whoever asks again because an answer was lost is told the same.
+   */
   recover(enclave: Uint8Array, body: Readable): Promise<Answer> {
     return this.#once(enclave, body, async (open) => {
       const row = await this.#m.guard.read({ enclave, lane: 0 });
       if (!row) return failed(NOT_FOUND);
-      if ((await this.#m.enclaves.actor(enclave)) instanceof EnclaveActor) return failed(ENCLAVE_EXISTS);
+      const actor = await this.#m.enclaves.actor(enclave);
+      if (actor instanceof EnclaveActor) return placed(enclave, actor.released, { changed: false });
       const source = open(row.bundles);
       return this.#place(enclave, source, await survey(source, enclave, this.#m.inspector), row);
     });
@@ -137,8 +141,7 @@ export class Restore {
     }
     const actor = await this.#m.enclaves.actor(enclave);
     if (!(actor instanceof EnclaveActor)) return failed(actor);
-    const body = `{"ok":true,"enclave":"${toHex(enclave)}","head":${final.seq},"bundles":${final.bundles}}`;
-    return { code: 0, body: Buffer.from(body) };
+    return placed(enclave, final);
   }
 
   async #store(
@@ -212,4 +215,10 @@ export class Restore {
     });
     return [kernel, host];
   }
+}
+
+/** `more`: `changed: false` if there was no need to take the file in. */
+function placed(enclave: Uint8Array, { seq, bundles }: Head, more: { changed?: false } = {}): Answer {
+  const body = { ok: true, enclave: toHex(enclave), head: seq, bundles, ...more };
+  return { code: 0, body: Buffer.from(JSON.stringify(body)) };
 }
