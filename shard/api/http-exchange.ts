@@ -1,15 +1,11 @@
 import type { IncomingHttpHeaders, IncomingMessage, ServerResponse } from 'node:http';
 import type { Readable } from 'node:stream';
 import type { FastifyBaseLogger, FastifyReply, FastifyRequest } from 'fastify';
-import { errorNumber } from '../../protocol/errors.ts';
 import { toHex } from '../../protocol/hex.ts';
-import { errorBytes } from '../enclave/answers.ts';
-import { LogDamaged } from '../log/log-errors.ts';
+import { errorBytes, failureCode } from '../enclave/answers.ts';
 import { type AnswerMetrics, answer, JSON_TYPE } from './answer.ts';
 import type { Api, Exchange, StreamKind } from './api.ts';
 
-const INTERNAL = errorNumber('internal');
-const REGRESSED = errorNumber('enclave_regressed');
 const NO_BODY = new Uint8Array(0);
 
 /** What the HTTP door knows of the house. */
@@ -101,7 +97,7 @@ export class HttpExchange implements Exchange {
   fail(error: unknown): void {
     this.#m.logger.error({ err: error }, 'a request failed');
     if (this.#begun || this.#response.headersSent) return void this.#response.destroy();
-    const code = error instanceof LogDamaged ? REGRESSED : INTERNAL;
+    const code = failureCode(error);
     this.answer(code, errorBytes(code));
   }
 }

@@ -18,7 +18,6 @@ import { storedMeta } from './hydrate.ts';
 import { sameBytes } from './in-flight.ts';
 import { answerNeed } from './overlay.ts';
 
-const INTERNAL = errorNumber('internal');
 const UNAVAILABLE = errorNumber('unavailable');
 const EVENT_NOT_FOUND = errorNumber('event_not_found');
 
@@ -60,7 +59,13 @@ export class Reads {
   }
 
   #tryRead(request: Uint8Array): Promise<Answer> {
-    return this.#m.enclaves.reading(request.subarray(8, 40), (actor) => this.#readFrom(actor, request), failed);
+    const read = (actor: EnclaveActor): Promise<Answer> =>
+      this.#readFrom(actor, request).catch((error: unknown) => {
+        // What an actor has sealed and lost is nowhere: the kernel asks for it in vain.
+        if (actor.dropped) return failed(UNAVAILABLE);
+        throw error;
+      });
+    return this.#m.enclaves.reading(request.subarray(8, 40), read, failed);
   }
 
   async #readFrom(actor: EnclaveActor, request: Uint8Array): Promise<Answer> {
@@ -82,7 +87,7 @@ export class Reads {
       if (lost !== 0) return failed(lost);
       return result.kind === 'json' ? { code: 0, body: result.bytes } : failed(result.code, result.detail);
     }
-    return failed(INTERNAL);
+    throw new Error(`a read asked for more than ${MAX_ROUNDS} times`);
   }
 
   /** The receipt of an accepted commit, for whoever has its signature (PROTOCOL §9). */

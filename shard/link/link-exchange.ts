@@ -19,14 +19,12 @@ import {
 } from '../../cluster/link/records.ts';
 import { errorNumber } from '../../protocol/errors.ts';
 import type { Exchange, StreamKind } from '../api/api.ts';
-import { errorBytes } from '../enclave/answers.ts';
-import { LogDamaged } from '../log/log-errors.ts';
+import { errorBytes, failureCode } from '../enclave/answers.ts';
 import type { Elsewhere, Ownership } from '../ownership/ownership.ts';
 import { Upload } from './upload.ts';
 
 const FENCED = errorNumber('fenced');
 const INTERNAL = errorNumber('internal');
-const REGRESSED = errorNumber('enclave_regressed');
 const NOTHING = new Uint8Array(0);
 
 /** What the exchanges of one link share. */
@@ -138,7 +136,7 @@ export class LinkExchange implements Exchange {
       this.#side.writer.record(ABORT, 0, 0, this.id, NOTHING);
       return;
     }
-    const code = error instanceof LogDamaged ? REGRESSED : INTERNAL;
+    const code = failureCode(error);
     this.answer(code, errorBytes(code));
   }
 
