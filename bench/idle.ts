@@ -108,7 +108,7 @@ const probed = (options: BenchOptions): string[] => ['--expose-gc', '--import', 
 async function create(node: BenchNode, corpus: Corpus, from: number, count: number): Promise<number> {
   const [owner, member] = [corpus.author(0), corpus.author(1)];
   const sign = (done: number): string[] => {
-    const exp = Date.now() + 300_000;
+    const exp = Date.now() + 590_000;
     const length = Math.min(CHUNK, count - done);
     return Array.from({ length }, (_, i) => corpus.manifest(owner, [member], String(from + done + i), exp).text);
   };
