@@ -6,7 +6,7 @@ import { Conversation } from './conversation.ts';
 import { Enclave } from './enclave.ts';
 import { MemoryHeads, type TreeHeadStore } from './heads.ts';
 import type { Key } from './keys.ts';
-import { type OnRetry, retrying } from './retry.ts';
+import { BACKOFF, type Backoff, type OnRetry, retrying } from './retry.ts';
 import { nobleSecp, type Secp } from './secp.ts';
 import { type Fetch, Transport } from './transport.ts';
 import { Trust } from './trust.ts';
@@ -18,6 +18,10 @@ export interface EncClientOptions {
   readonly timeoutMs?: number | undefined;
   /** How long reads are repeated while the node is away or busy, ms; default 15,000. Commits: until their `exp`. */
   readonly retryMs?: number | undefined;
+  /** Waits between two attempts, ms; default 50, doubled up to 3,000. A node that asks for longer is heeded. */
+  readonly backoff?: Backoff | undefined;
+  /** Events remembered of each enclave, so that the node can't contradict itself on them; default 65,536 of about 300 bytes. */
+  readonly sightings?: number | undefined;
   /** Faster curve operations; default @noble/curves. */
   readonly secp?: Secp | undefined;
   /** Where tree heads and sequencers are remembered; default: in memory. */
@@ -66,6 +70,8 @@ export class EncClient {
   private readonly secp: Secp;
   private readonly store: TreeHeadStore;
   private readonly retryMs: number;
+  private readonly backoff: Backoff;
+  private readonly sightings: number | undefined;
   private readonly onRetry: OnRetry | undefined;
   private readonly trusts = new Map<string, Trust>();
 
@@ -75,6 +81,8 @@ export class EncClient {
     this.secp = options.secp ?? nobleSecp;
     this.store = options.store ?? new MemoryHeads();
     this.retryMs = options.retryMs ?? 15_000;
+    this.backoff = options.backoff ?? BACKOFF;
+    this.sightings = options.sightings;
     this.onRetry = options.onRetry;
   }
 
@@ -144,17 +152,18 @@ export class EncClient {
   private talk(id: string, options: OpenOptions): Conversation {
     let trust = this.trusts.get(id);
     if (!trust) {
-      trust = new Trust(id, this.store);
+      trust = new Trust(id, this.store, this.sightings);
       this.trusts.set(id, trust);
     }
     return new Conversation(
-      { ...options, retryMs: this.retryMs, onRetry: this.onRetry },
+      { ...options, retryMs: this.retryMs, backoff: this.backoff, onRetry: this.onRetry },
       { transport: this.transport, trust, secp: this.secp, clock: this.clock },
     );
   }
 
   private read<T>(attempt: () => Promise<T>): Promise<T> {
-    return retrying(attempt, { until: this.clock.now() + this.retryMs, clock: this.clock, onRetry: this.onRetry });
+    const { clock, backoff, onRetry } = this;
+    return retrying(attempt, { until: clock.now() + this.retryMs, clock, backoff, onRetry });
   }
 }
 

@@ -4,7 +4,7 @@ import { enclaveIdOf } from './commit.ts';
 import { NodeLied, Refused } from './errors.ts';
 import { checkInfo, shapeInfo } from './info.ts';
 import type { Key } from './keys.ts';
-import { type OnRetry, retrying } from './retry.ts';
+import { BACKOFF, type Backoff, type OnRetry, retrying } from './retry.ts';
 import type { Secp } from './secp.ts';
 import { Sessions } from './sessions.ts';
 import type { Call, Transport } from './transport.ts';
@@ -27,6 +27,7 @@ export interface ConversationOptions {
   readonly provisioned?: boolean | undefined;
   /** How long reads are retried while the node is unreachable or busy, ms. */
   readonly retryMs: number;
+  readonly backoff?: Backoff | undefined;
   readonly onRetry?: OnRetry | undefined;
 }
 
@@ -41,6 +42,7 @@ export class Conversation {
   readonly secp: Secp;
   readonly clock: Clock;
   readonly key: Key | undefined;
+  readonly backoff: Backoff;
   private readonly transport: Transport;
   private readonly options: ConversationOptions;
   private readonly sessions: Sessions;
@@ -58,6 +60,7 @@ export class Conversation {
     this.clock = modules.clock;
     this.transport = modules.transport;
     this.key = options.key;
+    this.backoff = options.backoff ?? BACKOFF;
     this.sessions = new Sessions(modules.clock);
   }
 
@@ -71,7 +74,8 @@ export class Conversation {
         throw error;
       }
     };
-    return retrying(attempt, { until, clock: this.clock, signal: call.signal, onRetry: this.options.onRetry });
+    const { clock, backoff } = this;
+    return retrying(attempt, { until, clock, backoff, signal: call.signal, onRetry: this.options.onRetry });
   }
 
   /** A request that changes nothing: repeated while the node is away or busy. */

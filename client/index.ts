@@ -23,7 +23,7 @@ export type { PullOptions, QueryOptions } from './reading.ts';
 export { nobleSecp, type Secp } from './secp.ts';
 export { checkSnapshot, type SnapshotReport } from './snapshot.ts';
 export type { SubmitOptions } from './submit.ts';
-export type { Fetch } from './transport.ts';
+export type { Answer, Fetch } from './transport.ts';
 export type {
   Alg,
   BundleProof,

@@ -65,7 +65,7 @@ export async function submitAll(
     }
     waiting = again;
     if (waiting.length === 0) break;
-    const wait = waitAfter(n, last, talk.clock);
+    const wait = waitAfter(n, last, talk.clock, talk.backoff);
     if (talk.clock.now() + wait > until) break;
     await talk.clock.sleep(wait, options.signal);
   }
@@ -101,7 +101,7 @@ async function outcome(talk: Conversation, commit: Commit, options: SubmitOption
         if (typeof timestamp === 'number' && timestamp >= commit.exp) throw new NeverAccepted(commit.hash, error);
       } else if (!isPassing(error) && !(error instanceof Refused && error.code === 'enclave_not_found')) throw error;
     }
-    const wait = waitAfter(n, met, talk.clock);
+    const wait = waitAfter(n, met, talk.clock, talk.backoff);
     if (talk.clock.now() + wait > until) throw new OutcomeUnknown(commit.hash, cause ?? met);
     await talk.clock.sleep(wait, options.signal);
   }

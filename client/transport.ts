@@ -1,6 +1,10 @@
 import { NodeLied, Refused, Unreachable } from './errors.ts';
 
-export type Fetch = (url: string, init: RequestInit) => Promise<Response>;
+/** What is read of an answer: of a `Response`, or of anything cheaper. */
+export type Answer = Pick<Response, 'ok' | 'status' | 'body' | 'arrayBuffer'> & {
+  readonly headers: Pick<Headers, 'get'>;
+};
+export type Fetch = (url: string, init: RequestInit) => Promise<Answer>;
 
 export interface TransportOptions {
   readonly fetch?: Fetch | undefined;
@@ -61,7 +65,7 @@ export class Transport {
     throw this.refusal(response, parse(await this.bytes(response, call)), call);
   }
 
-  private async send(call: Call): Promise<Response> {
+  private async send(call: Call): Promise<Answer> {
     const headers: Record<string, string> = { accept: 'application/json', ...call.headers };
     if (call.body !== undefined) headers['content-type'] = call.contentType ?? 'application/json';
     if (call.token !== undefined) headers['authorization'] = `Bearer ${call.token}`;
@@ -80,7 +84,7 @@ export class Transport {
     }
   }
 
-  private async bytes(response: Response, call: Call): Promise<Uint8Array> {
+  private async bytes(response: Answer, call: Call): Promise<Uint8Array> {
     const parts: Uint8Array[] = [];
     let size = 0;
     try {
@@ -114,7 +118,7 @@ export class Transport {
     );
   }
 
-  private refusal(response: Response, value: unknown, call: Call): Error {
+  private refusal(response: Answer, value: unknown, call: Call): Error {
     const retryAfterMs = retryAfter(response.headers.get('retry-after'));
     if (isError(value)) {
       const { type: _type, error, message, ...fields } = value;

@@ -14,20 +14,22 @@ const SIGHTINGS = 65_536;
 
 /**
  * All that is known of one enclave's history: who signs which events, the newest tree head, the highest event, and the
- * last 65,536 events seen. Every answer is held against it, so that a node can't contradict itself from one answer to
+ * last events seen (65,536 unless told otherwise). Every answer is held against it, so that a node can't contradict itself from one answer to
  * the next, nor, with a lasting store, from one day to the next.
  */
 export class Trust {
   readonly enclave: string;
   private readonly store: TreeHeadStore;
+  private readonly sightings: number;
   private known: Remembered | undefined;
   private readonly bySeq = new Map<number, Sighting>();
   private readonly byHash = new Map<string, number>();
   private dirty = false;
 
-  constructor(enclave: string, store: TreeHeadStore) {
+  constructor(enclave: string, store: TreeHeadStore, sightings = SIGHTINGS) {
     this.enclave = enclave;
     this.store = store;
+    this.sightings = sightings;
   }
 
   async load(): Promise<void> {
@@ -136,7 +138,7 @@ export class Trust {
       const { seq, id, hash, timestamp, sequencer } = seen;
       this.bySeq.set(seq, { seq, id, hash, timestamp, sequencer });
       this.byHash.set(hash, seq);
-      if (this.bySeq.size > SIGHTINGS) this.forgetOldest();
+      if (this.bySeq.size > this.sightings) this.forgetOldest();
     }
     if (!this.known || (this.known.head && this.known.head.seq >= seen.seq)) return;
     this.known = { ...this.known, head: { seq: seen.seq, id: seen.id, timestamp: seen.timestamp } };
