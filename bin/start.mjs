@@ -14,6 +14,7 @@ const ENTRIES = {
   fuzz: 'test/fuzz/main.ts',
   faults: 'test/faults/main.ts',
   bench: 'bench/main.ts',
+  hammer: 'bench/hammer/main.ts',
 };
 
 const [command, ...args] = process.argv.slice(2);

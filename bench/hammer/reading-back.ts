@@ -1,0 +1,297 @@
+import { claim, Mismatch } from '../../client/check.ts';
+import { type Clock, systemClock } from '../../client/clock.ts';
+import { Conversation } from '../../client/conversation.ts';
+import { EncError, NodeLied, Refused } from '../../client/errors.ts';
+import { MemoryHeads, type TreeHead } from '../../client/heads.ts';
+import { Proofs, type StateKey } from '../../client/proofs.ts';
+import { Replay } from '../../client/replay.ts';
+import { BACKOFF, isPassing } from '../../client/retry.ts';
+import type { Secp } from '../../client/secp.ts';
+import type { Transport } from '../../client/transport.ts';
+import { Trust } from '../../client/trust.ts';
+import type { EncEvent, Inclusion } from '../../client/types.ts';
+import { checkEvent } from '../../client/verify-event.ts';
+import { eventsRoot } from '../../protocol/bundle-tree.ts';
+import { CtFrontier } from '../../protocol/ct.ts';
+import { ctLeaf, ctLeafData } from '../../protocol/hash.ts';
+import { toHex, unhex } from '../../protocol/hex.ts';
+import type { Findings } from './findings.ts';
+import type { Site } from './site.ts';
+
+export interface ReadBack {
+  readonly events: number;
+  readonly bundles: number;
+  /** places of the state tree that were proved to hold what the events add up to */
+  readonly states: number;
+  /** tree heads from the run that the last one was proved to continue */
+  readonly heads: number;
+}
+
+export interface ReadingBackModules {
+  readonly transport: Transport;
+  readonly secp: Secp;
+  readonly findings: Findings;
+  /** told of every page */
+  readonly progress: (events: number) => void;
+}
+
+const PAGE = 1000;
+/** Leaves that are asked for ahead of the events. */
+const AHEAD = 8;
+const POLL_MS = 200;
+
+/**
+ * Reads one enclave back from its first event, as somebody who was never there: no memory of the SDK is used, only the
+ * ledger is compared. Everything is checked that `Enclave.verify` checks, but a fault is written down and the reading goes
+ * on, so that all of them are found. Throws EncError if the node does not serve it until `until` (Unix ms).
+ */
+export async function readBack(site: Site, until: number, modules: ReadingBackModules): Promise<ReadBack> {
+  const back = new ReadingBack(site, until, modules);
+  return back.run();
+}
+
+class ReadingBack {
+  readonly #site: Site;
+  readonly #m: ReadingBackModules;
+  readonly #talk: Conversation;
+  readonly #proofs: Proofs;
+  readonly #until: number;
+  readonly #clock: Clock = systemClock;
+  readonly #hashes = new Set<string>();
+  /** hash of the last commit to each slot, as replayed */
+  readonly #slots = new Map<string, { key: StateKey; hash: string }>();
+  readonly #found: Uint8Array;
+
+  constructor(site: Site, until: number, modules: ReadingBackModules) {
+    this.#site = site;
+    this.#until = until;
+    this.#m = modules;
+    const { transport, secp } = modules;
+    this.#talk = new Conversation(
+      { key: site.reader.key, sequencer: site.sequencer, retryMs: Math.max(0, until - Date.now()), backoff: BACKOFF },
+      { transport, secp, trust: new Trust(site.id, new MemoryHeads(), 0), clock: this.#clock },
+    );
+    this.#proofs = new Proofs(this.#talk);
+    this.#found = new Uint8Array(site.ledger.length);
+  }
+
+  async run(): Promise<ReadBack> {
+    const sth = await this.#covered();
+    const chain = new Chain(this.#proofs, sth, this.#site);
+    const events = await this.#walk(chain);
+    this.#missing();
+    await this.#check(() => chain.finish());
+    const states = (await this.#check(() => this.#states())) ?? 0;
+    const heads = (await this.#check(() => this.#heads(sth))) ?? 0;
+    return { events, bundles: sth.ts, states, heads };
+  }
+
+  /** The tree head, once no bundle is open any more: it then speaks for every event. */
+  async #covered(): Promise<TreeHead> {
+    for (;;) {
+      try {
+        const { head } = await this.#talk.info();
+        await this.#proofs.event({ seq: head });
+        return await this.#proofs.sth();
+      } catch (error) {
+        if (
+          !(error instanceof Refused) ||
+          (error.code !== 'bundle_open' && error.code !== 'enclave_regressed') ||
+          Date.now() > this.#until
+        )
+          throw error;
+      }
+      await this.#clock.sleep(POLL_MS);
+    }
+  }
+
+  /** All events in order. Returns how many there are. */
+  async #walk(chain: Chain): Promise<number> {
+    let after = -1;
+    let events = 0;
+    for (;;) {
+      const page = (await this.#talk.askAs('/', { type: 'Pull', after_seq: after, limit: PAGE })) as {
+        events?: unknown[];
+        head?: number;
+      };
+      if (!Array.isArray(page.events) || typeof page.head !== 'number')
+        throw new NodeLied('Pull', 'it is not a page of events', page);
+      for (const value of page.events) {
+        await this.#check(async () => {
+          const event = checkEvent(value, this.#site.id, this.#m.secp);
+          claim(event.sequencer === this.#site.sequencer, `event ${event.seq} is signed by another sequencer`);
+          this.#compare(event);
+          await chain.take(event, page.head as number);
+        }, value);
+      }
+      events += page.events.length;
+      this.#m.progress(page.events.length);
+      const last = (page.events.at(-1) as { seq?: unknown } | undefined)?.seq;
+      if (typeof last !== 'number' || last <= after) {
+        this.#m.findings.add('proof', this.#site.id, `the events end at ${after}, but the head is ${page.head}`);
+        return events;
+      }
+      after = last;
+      if (after >= page.head) return events;
+    }
+  }
+
+  /** One event against the ledger, and against those before it. */
+  #compare(event: EncEvent): void {
+    const { ledger, undecided, id: enclave } = this.#site;
+    const { seq, id, hash } = event;
+    const short = Buffer.from(hash, 'hex').toString('latin1', 0, 16);
+    if (this.#hashes.has(short))
+      this.#m.findings.add(
+        'duplicate',
+        enclave,
+        `commit ${hash} is there twice, the second time as event ${seq}`,
+        event,
+      );
+    this.#hashes.add(short);
+    const known = ledger.id(seq);
+    if (known === id) this.#found[seq] = 1;
+    else if (known !== null)
+      this.#m.findings.add(
+        'proof',
+        enclave,
+        `event ${seq} is ${id}, but ${known} was shown before (equivocation)`,
+        event,
+      );
+    // Found in the log: that is what became of it.
+    else if (!undecided.delete(hash) && seq > 0)
+      this.#m.findings.add(
+        'proof',
+        enclave,
+        `event ${seq} (${hash}) is a commit that was never acknowledged, refused, or not sent at all`,
+        event,
+      );
+    if (event.type === 'Own' || event.type === 'Shared') {
+      const { key } = event.content as { key: string };
+      const place: StateKey = event.type === 'Own' ? { own: key, from: event.from } : { shared: key };
+      this.#slots.set(JSON.stringify(place), { key: place, hash });
+    }
+  }
+
+  #missing(): void {
+    const { ledger, id } = this.#site;
+    for (let seq = 0; seq < ledger.length; seq++) {
+      if (this.#found[seq] === 1) continue;
+      if (ledger.isAcknowledged(seq))
+        this.#m.findings.add('lost', id, `the acknowledged event ${seq} (${ledger.id(seq)}) is not there`);
+      else if (ledger.id(seq) !== null)
+        this.#m.findings.add('proof', id, `event ${seq} (${ledger.id(seq)}) was shown and is not there any more`);
+    }
+  }
+
+  /** Every slot holds what the last event for it says, and every member is one. */
+  async #states(): Promise<number> {
+    const slots = [...this.#slots.values()];
+    const proved = await this.#proofs.stateBatch(slots.map(({ key }) => key));
+    for (const [i, { key, hash }] of slots.entries())
+      claim(
+        proved[i]?.value === hash,
+        `the state tree holds ${proved[i]?.value} at ${JSON.stringify(key)}, not ${hash}`,
+      );
+    return slots.length;
+  }
+
+  /** Each tree head of the run is a beginning of the next, and the last one of the one that speaks for all events. */
+  async #heads(last: TreeHead): Promise<number> {
+    const heads = [...this.#site.heads].sort((a, b) => a.ts - b.ts);
+    for (const [i, older] of heads.entries()) await this.#proofs.consistency(older, heads[i + 1] ?? last);
+    return heads.length;
+  }
+
+  /** What does not check is a finding; what the node does not answer goes up. */
+  async #check<T>(work: () => Promise<T>, evidence?: unknown): Promise<T | undefined> {
+    try {
+      return await work();
+    } catch (error) {
+      if (error instanceof Mismatch) this.#m.findings.add('proof', this.#site.id, error.message, evidence);
+      else if (error instanceof NodeLied)
+        this.#m.findings.add('proof', this.#site.id, `${error.call}: ${error.what}`, error.evidence);
+      else if (error instanceof EncError && !isPassing(error))
+        this.#m.findings.add('refused', this.#site.id, `reading back was refused: ${error.code}`);
+      else throw error;
+      return undefined;
+    }
+  }
+}
+
+/** Folds events into bundles, bundles into the log, and compares root and state of each. Stops at the first break. */
+class Chain {
+  readonly #proofs: Proofs;
+  readonly #sth: TreeHead;
+  readonly #site: Site;
+  readonly #replay = new Replay();
+  readonly #log = new CtFrontier();
+  readonly #ahead: Promise<Inclusion>[] = [];
+  #asked = 0;
+  #ids: Uint8Array[] = [];
+  #next = 0;
+  #time = 0;
+  #broken = false;
+
+  constructor(proofs: Proofs, sth: TreeHead, site: Site) {
+    this.#proofs = proofs;
+    this.#sth = sth;
+    this.#site = site;
+  }
+
+  /** Throws Mismatch or NodeLied at the first event that does not follow; what comes after it says nothing more. */
+  async take(event: EncEvent, head: number): Promise<void> {
+    if (this.#broken) return;
+    this.#broken = true;
+    claim(event.seq === this.#next, `event ${this.#next} is missing, or out of order`);
+    claim(event.timestamp >= this.#time, `event ${event.seq} is older than the one before it`);
+    const target = this.#site.drafts.erased.get(event.seq);
+    this.#replay.apply(event, head, () => ({ head: event.seq - 1, ctRoot: toHex(this.#log.root()) }), target);
+    this.#ids.push(unhex(event.id));
+    await this.#close(event.seq);
+    this.#next++;
+    this.#time = event.timestamp;
+    this.#broken = false;
+  }
+
+  async finish(): Promise<void> {
+    if (this.#broken) return;
+    claim(
+      this.#log.size === this.#sth.ts && this.#ids.length === 0,
+      `the tree head covers ${this.#sth.ts} bundles, but the events make ${this.#log.size} and ${this.#ids.length} events more`,
+    );
+    claim(toHex(this.#log.root()) === this.#sth.r, 'the bundles do not add up to the root of the tree head');
+    this.#replay.finish();
+  }
+
+  async #close(seq: number): Promise<void> {
+    const leaf = await this.#leaf();
+    if (leaf === undefined) return;
+    const first = seq + 1 - this.#ids.length;
+    claim(leaf.first_seq === first, `bundle ${leaf.li} begins at event ${leaf.first_seq}, not ${first}`);
+    if (leaf.bundle_size !== this.#ids.length) return;
+    claim(
+      toHex(eventsRoot(this.#ids)) === leaf.events_root,
+      `the events of bundle ${leaf.li} are not those in its root`,
+    );
+    const { stateHash } = this.#replay;
+    claim(
+      stateHash === null || stateHash === leaf.state_hash,
+      `the state after bundle ${leaf.li} is not what its events add up to`,
+    );
+    this.#log.append(
+      ctLeaf(ctLeafData(unhex(leaf.events_root), unhex(leaf.state_hash), leaf.first_seq, leaf.bundle_size)),
+    );
+    this.#ids = [];
+    this.#ahead.shift();
+  }
+
+  async #leaf(): Promise<Inclusion | undefined> {
+    while (this.#asked < this.#sth.ts && this.#ahead.length < AHEAD) {
+      const asked = this.#proofs.inclusion({ leaf_index: this.#asked++ }, this.#sth);
+      asked.catch(() => {}); // it is thrown where it is awaited
+      this.#ahead.push(asked);
+    }
+    return this.#ahead[0];
+  }
+}

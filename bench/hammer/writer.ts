@@ -1,0 +1,167 @@
+import { buildCommit } from '../../client/commit.ts';
+import { EncError, NeverAccepted, NodeLied, OutcomeUnknown, Refused } from '../../client/errors.ts';
+import type { Commit, Receipt } from '../../client/types.ts';
+import type { Draft } from './drafts.ts';
+import type { Findings } from './findings.ts';
+import { LIFETIME_MS, STALE_MS } from './settings.ts';
+import type { Site } from './site.ts';
+import type { Tally } from './tally.ts';
+
+export interface WriterModules {
+  readonly tally: Tally;
+  readonly findings: Findings;
+  readonly sleep: (ms: number) => Promise<void>;
+}
+
+/** Refusals that say nothing of the commit: an operator, or a restart, may help. The SDK gives up at them, the hammer does not. */
+const NOT_FINAL = new Set(['internal', 'enclave_regressed', 'enclave_not_found']);
+/** before a commit is sent again that was refused so, or answered with a lie, ms */
+const PAUSE_MS = 500;
+/** Answers to one commit that do not check, after which its outcome counts as undecided. */
+const LIES = 3;
+
+interface Sending {
+  readonly commit: Commit;
+  readonly draft: Draft;
+  /** when it was due, Unix ms */
+  readonly intended: number;
+}
+
+/**
+ * Sends commits until their outcome is known and remembers what was acknowledged. Repetition with the same bytes, and the
+ * check of each receipt, are the SDK's (client/submit.ts).
+ */
+export class Writer {
+  readonly #m: WriterModules;
+
+  constructor(modules: WriterModules) {
+    this.#m = modules;
+  }
+
+  /** One commit alone, or several in one array. Resolves when each outcome is known or given up; never rejects for the node's sake. */
+  async send(site: Site, drafts: readonly Draft[], intended: number): Promise<void> {
+    const sendings = await Promise.all(
+      drafts.map(async (draft) => ({ draft, intended, commit: await sign(site, draft) })),
+    );
+    site.sent += sendings.length;
+    const [only] = sendings;
+    if (only && sendings.length === 1) return this.#settle(site, only, () => site.writer.submit(only.commit));
+    const answers = await this.#array(site, sendings);
+    await Promise.all(
+      sendings.map((sending, i) =>
+        this.#settle(site, sending, async () => {
+          const answer = answers[i];
+          if (answer === undefined) return site.writer.submit(sending.commit);
+          if (answer instanceof EncError) throw answer;
+          return answer;
+        }),
+      ),
+    );
+  }
+
+  /** Tries once more to learn what became of a commit. True: its outcome is known now. */
+  async decide(site: Site, commit: Commit): Promise<boolean> {
+    try {
+      this.#acknowledge(site, commit, await site.writer.submit(commit));
+    } catch (error) {
+      if (error instanceof NodeLied) this.#lie(site, error);
+      else if (!(error instanceof EncError)) throw error;
+      const never = error instanceof NeverAccepted;
+      if (!never) return false;
+      this.#m.tally.expire();
+    }
+    site.undecided.delete(commit.hash);
+    return true;
+  }
+
+  /** Answers in order, or nothing when the answer as a whole does not check: then each commit is sent alone. */
+  async #array(site: Site, sendings: readonly Sending[]): Promise<(Receipt | EncError)[]> {
+    try {
+      return await site.writer.submitAll(sendings.map(({ commit }) => commit));
+    } catch (error) {
+      if (!(error instanceof EncError)) throw error;
+      if (error instanceof NodeLied) this.#lie(site, error);
+      else this.#m.tally.error(error.code);
+      return [];
+    }
+  }
+
+  async #settle(site: Site, sending: Sending, first: () => Promise<Receipt>): Promise<void> {
+    const { commit, draft, intended } = sending;
+    const { tally } = this.#m;
+    let attempt = first;
+    for (let lies = 0; ; attempt = () => site.writer.submit(commit)) {
+      try {
+        const receipt = await attempt();
+        tally.acknowledge(intended);
+        this.#acknowledge(site, commit, receipt);
+        return draft.settled(receipt);
+      } catch (error) {
+        if (error instanceof NeverAccepted || (error instanceof Refused && error.code === 'expired')) {
+          tally.expire();
+          return draft.settled(null);
+        }
+        if (error instanceof NodeLied) {
+          this.#lie(site, error);
+          if (++lies === LIES) return void site.undecided.set(commit.hash, commit);
+        } else if (error instanceof Refused) {
+          tally.error(error.code);
+          if (!this.#isPassing(error, draft)) return this.#refused(site, sending, error);
+        } else if (error instanceof OutcomeUnknown) return void site.undecided.set(commit.hash, commit);
+        else throw error;
+        if (Date.now() > commit.exp) return void site.undecided.set(commit.hash, commit);
+        await this.#m.sleep(PAUSE_MS);
+      }
+    }
+  }
+
+  #isPassing({ code }: Refused, { target }: Draft): boolean {
+    return (
+      NOT_FINAL.has(code) ||
+      (code === 'event_not_found' && target !== undefined && Date.now() - target.known < STALE_MS)
+    );
+  }
+
+  #refused(site: Site, { commit, draft }: Sending, error: Refused): void {
+    const { findings } = this.#m;
+    if (error.code === 'event_not_found' && draft.target)
+      findings.add(
+        'lost',
+        site.id,
+        `the acknowledged event ${draft.target.id} was not found by ${commit.type} ${commit.hash}`,
+      );
+    else findings.add('refused', site.id, `${commit.type} ${commit.hash} was refused: ${error.code}`);
+    draft.settled(null);
+  }
+
+  /** Holds a receipt, whose signature was checked, against all that was said before. */
+  #acknowledge(site: Site, commit: Commit, receipt: Receipt): void {
+    const { findings } = this.#m;
+    const { seq, id } = receipt;
+    if (seq >= site.sent)
+      return findings.add(
+        'proof',
+        site.id,
+        `a receipt names seq ${seq}, but only ${site.sent} commits were ever sent`,
+        receipt,
+      );
+    const other = site.ledger.acknowledge(seq, id);
+    if (other !== null)
+      findings.add(
+        'proof',
+        site.id,
+        `two events under seq ${seq}: ${other} and, in a receipt, ${id} (equivocation)`,
+        receipt,
+      );
+    site.remember(commit, receipt);
+  }
+
+  #lie(site: Site, error: NodeLied): void {
+    const duplicate = error.what.startsWith('one commit was accepted twice');
+    this.#m.findings.add(duplicate ? 'duplicate' : 'proof', site.id, `${error.call}: ${error.what}`, error.evidence);
+  }
+}
+
+function sign(site: Site, { by, type, content }: Draft): Promise<Commit> {
+  return buildCommit(by, { enclave: site.id, type, content, exp: Date.now() + LIFETIME_MS });
+}
