@@ -455,6 +455,24 @@ export function logConformance(name: string, make: () => Promise<LogBackend>): v
     });
 
     using(
+      'an event is read alone from a batch in which another one, far behind or before it, was erased',
+      async (backend) => {
+        const log = await backend.open();
+        const driver = await Driver.open(log, new SampleEnclave('far'));
+        await driver.acknowledged(Array.from({ length: 5 }, (_, i) => note(String(i).repeat(6000))));
+        const { key, ids, contents } = driver.enclave;
+        const target = ids[2] as Uint8Array;
+        await driver.acknowledged([{ type: 'Delete', target }], false, [target]);
+        await log.erased();
+        for (const seq of [0, 1, 3, 4]) {
+          const again = await backend.open();
+          assert.equal(Buffer.from((await again.record(key, seq))?.content ?? []).toString(), contents[seq]);
+          assert.equal(Buffer.from((await again.recordNow(key, seq))?.content ?? []).toString(), contents[seq]);
+        }
+      },
+    );
+
+    using(
       'a replaced tail: what is behind the kept head goes, the new batches stand, lookups follow',
       async (backend) => {
         const log = await backend.open();

@@ -65,8 +65,9 @@ export function keysFrom(rows: Rows, start: Buffer, prefix: Buffer): Buffer[] {
   return keys;
 }
 
+/** Zeros the holes of an entry in a part of its content, which begins at byte `from`. */
 export function zeroHoles(content: Buffer, holes: readonly Hole[], from = 0): Buffer {
-  for (const hole of holes)
-    content.fill(0, Math.max(0, hole.offset - from), Math.max(0, hole.offset + hole.length - from));
+  const within = (at: number): number => Math.min(Math.max(0, at - from), content.length);
+  for (const hole of holes) content.fill(0, within(hole.offset), within(hole.offset + hole.length));
   return content;
 }
