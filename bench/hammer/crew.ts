@@ -23,7 +23,10 @@ const SIGHTINGS = 512;
 /** Enclaves founded at once, and read back at once. */
 const AT_ONCE = 8;
 const READ_AT_ONCE = 2;
+const READ_CONNECTIONS = 8;
 const DECIDE_MS = 500;
+/** One attempt of one request, as in the SDK. */
+const TIMEOUT_MS = 10_000;
 
 /**
  * A share of the enclaves, hammered in a thread of its own: founds them, writes and reads, finds out what became of every
@@ -35,7 +38,7 @@ export class Crew {
   readonly #secp: Backend;
   readonly #people: People;
   readonly #random: Random;
-  readonly #http: LeanFetch;
+  readonly #http: { readonly writers: LeanFetch; readonly readers: LeanFetch };
   readonly #findings: Findings;
   readonly #sites: Site[] = [];
   #tally: Tally;
@@ -48,14 +51,18 @@ export class Crew {
     this.#secp = secp;
     this.#people = people(job.seed, job.authors, secp);
     this.#random = new Random(`${job.seed}/crew ${job.crew}`);
-    this.#http = leanFetch(job.connections);
+    // Readers have connections of their own: they must not stand behind all writers of an overloaded node.
+    this.#http = {
+      writers: leanFetch(job.connections, TIMEOUT_MS),
+      readers: leanFetch(Math.max(job.readers, READ_CONNECTIONS), TIMEOUT_MS),
+    };
     this.#findings = new Findings((finding) => tell({ kind: 'finding', finding }));
     this.#tally = new Tally(Date.now(), () => {});
   }
 
   async found(): Promise<void> {
-    const writers = this.#client((code) => this.#tally.error(code));
-    const readers = this.#client((code) => this.#tally.readError(code));
+    const writers = this.#client(this.#http.writers, (code) => this.#tally.error(code));
+    const readers = this.#client(this.#http.readers, (code) => this.#tally.readError(code));
     const { owner } = this.#people;
     await inParallel(AT_ONCE, this.#job.enclaves, async () => {
       const { enclave, receipt } = await writers.create(owner, manifest(this.#people, BUNDLE));
@@ -86,7 +93,7 @@ export class Crew {
     this.#tally.end();
     this.#tell({ kind: 'phase', phase: 'reading' });
     const readBack = await this.#readBack(until);
-    this.#http.close();
+    for (const http of Object.values(this.#http)) http.close();
     const undecided = this.#sites.reduce((sum, site) => sum + site.undecided.size, 0);
     for (const { id, undecided } of this.#sites)
       for (const hash of undecided.keys())
@@ -145,7 +152,7 @@ export class Crew {
   }
 
   async #readBack(until: number): Promise<CrewResult['readBack']> {
-    const { transport } = this.#client(() => {});
+    const { transport } = this.#client(this.#http.readers, () => {});
     const total = { enclaves: 0, events: 0, bundles: 0, states: 0, heads: 0 };
     const modules = {
       transport,
@@ -172,9 +179,10 @@ export class Crew {
     return total;
   }
 
-  #client(onError: (code: string) => void): EncClient {
+  #client({ fetch }: LeanFetch, onError: (code: string) => void): EncClient {
     return new EncClient(this.#job.url, {
-      fetch: this.#http.fetch,
+      fetch,
+      timeoutMs: 0,
       secp: this.#secp,
       backoff: BACKOFF,
       sightings: SIGHTINGS,

@@ -8,35 +8,59 @@ export interface LeanFetch {
   close(): void;
 }
 
-export function leanFetch(connections: number): LeanFetch {
+/** Longer answers than the hammer asks for are cut off and count as none. */
+const MAX_ANSWER = 64 * 1024 * 1024;
+
+/**
+ * Requests beyond `connections` wait their turn here, first come, first served. `timeoutMs` is for one request from the
+ * moment at which it has a connection: give the SDK none, else a request would be given up, and made again, only because
+ * many others are before it.
+ */
+export function leanFetch(connections: number, timeoutMs: number): LeanFetch {
   const options = { keepAlive: true, maxSockets: connections, noDelay: true };
   const agents = { 'http:': new HttpAgent(options), 'https:': new HttpsAgent(options) };
-  const fetch: Fetch = (url, init) =>
-    new Promise((resolve, reject) => {
-      const tls = url.startsWith('https:');
-      const request = (tls ? httpsRequest : httpRequest)(
-        url,
-        {
-          method: init.method ?? 'GET',
-          headers: init.headers as Record<string, string>,
-          agent: agents[tls ? 'https:' : 'http:'],
-          ...(init.signal ? { signal: init.signal } : {}),
-        },
-        (message) => collect(message).then(resolve, reject),
-      );
-      request.on('error', (error) => reject(init.signal?.aborted ? init.signal.reason : error));
-      request.end(init.body as string | undefined);
-    });
+  const waiting: (() => void)[] = [];
+  let free = connections;
+  const turn = (): Promise<void> => {
+    if (free > 0) {
+      free--;
+      return Promise.resolve();
+    }
+    return new Promise((resolve) => waiting.push(resolve));
+  };
+  const give = (): void => {
+    const next = waiting.shift();
+    if (next) next();
+    else free++;
+  };
   return {
-    fetch,
+    fetch: async (url, init) => {
+      await turn();
+      try {
+        return await ask(url, init, agents[url.startsWith('https:') ? 'https:' : 'http:'], timeoutMs);
+      } finally {
+        give();
+      }
+    },
     close: () => {
       for (const agent of Object.values(agents)) agent.destroy();
     },
   };
 }
 
-/** Longer answers than the hammer asks for are cut off and count as none. */
-const MAX_ANSWER = 64 * 1024 * 1024;
+function ask(url: string, init: RequestInit, agent: HttpAgent, timeoutMs: number): Promise<Answer> {
+  return new Promise((resolve, reject) => {
+    const request = (agent instanceof HttpsAgent ? httpsRequest : httpRequest)(
+      url,
+      { method: init.method ?? 'GET', headers: init.headers as Record<string, string>, agent },
+      (message) => collect(message).then(resolve, reject),
+    );
+    const timer = setTimeout(() => request.destroy(new Error(`no answer within ${timeoutMs} ms`)), timeoutMs);
+    request.on('close', () => clearTimeout(timer));
+    request.on('error', reject);
+    request.end(init.body as string | undefined);
+  });
+}
 
 function collect(message: IncomingMessage): Promise<Answer> {
   return new Promise((resolve, reject) => {

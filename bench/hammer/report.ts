@@ -134,7 +134,7 @@ export function makeReport(run: Gathered): Report {
     load_seconds: run.loadSeconds,
     ...partial,
     marks: marked(run),
-    cpu_us_per_commit: Math.round((run.cpuSeconds * 1e6) / Math.max(1, acknowledged)),
+    cpu_us_per_commit: Math.round((run.cpuSeconds * 1e6) / Math.max(1, duringLoad)),
     findings: run.findings,
     seconds,
   };
