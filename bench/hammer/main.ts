@@ -8,6 +8,7 @@ import { dirname } from 'node:path';
 import { CommanderError } from 'commander';
 import { readFlags } from './flags.ts';
 import { hammer } from './hammer.ts';
+import { reportPage } from './report-page.ts';
 import { makeScreen } from './screen.ts';
 import { summary } from './summary.ts';
 
@@ -30,6 +31,7 @@ async function main(): Promise<number> {
   const report = await hammer({ settings, goals, marks, stop: stop.signal, show: (sight) => screen.show(sight) });
   screen.end();
   if (json !== null) writeFileSync(json, `${JSON.stringify(report, null, 1)}\n`);
+  if (html !== null) writeFileSync(html, await reportPage(report));
   for (const line of summary(report)) console.log(line);
   return report.verdict.ok ? 0 : 1;
 }

@@ -138,7 +138,7 @@ class ReadingBack {
 
   /** One event against the ledger, and against those before it. */
   #compare(event: EncEvent): void {
-    const { ledger, undecided, id: enclave } = this.#site;
+    const { ledger, undecided, disputed, id: enclave } = this.#site;
     const { seq, id, hash } = event;
     const short = Buffer.from(hash, 'hex').toString('latin1', 0, 16);
     if (this.#hashes.has(short))
@@ -159,7 +159,7 @@ class ReadingBack {
         event,
       );
     // Found in the log: that is what became of it.
-    else if (!undecided.delete(hash) && seq > 0)
+    else if (!undecided.delete(hash) && !disputed.has(hash))
       this.#m.findings.add(
         'proof',
         enclave,

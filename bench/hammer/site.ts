@@ -24,6 +24,8 @@ export class Site {
   readonly drafts: Drafts;
   /** Commits whose outcome could not be learned yet, by hash. */
   readonly undecided = new Map<string, Commit>();
+  /** Hashes of commits whose receipts did not check: not asked for again. Each is a finding already. */
+  readonly disputed = new Set<string>();
   /** commits sent so far, the Manifest among them: no seq can be as high */
   sent = 1;
   readonly recent: Recent[] = [];

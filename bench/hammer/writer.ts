@@ -17,7 +17,7 @@ export interface WriterModules {
 const NOT_FINAL = new Set(['internal', 'enclave_regressed', 'enclave_not_found']);
 /** before a commit is sent again that was refused so, or answered with a lie, ms */
 const PAUSE_MS = 500;
-/** Answers to one commit that do not check, after which its outcome counts as undecided. */
+/** Answers to one commit that do not check, after which it is not asked for again. */
 const LIES = 3;
 
 interface Sending {
@@ -59,19 +59,19 @@ export class Writer {
     );
   }
 
-  /** Tries once more to learn what became of a commit. True: its outcome is known now. */
-  async decide(site: Site, commit: Commit): Promise<boolean> {
+  /** Tries once more to learn what became of a commit of unknown outcome. */
+  async decide(site: Site, commit: Commit): Promise<void> {
     try {
       this.#acknowledge(site, commit, await site.writer.submit(commit));
     } catch (error) {
-      if (error instanceof NodeLied) this.#lie(site, error);
-      else if (!(error instanceof EncError)) throw error;
-      const never = error instanceof NeverAccepted;
-      if (!never) return false;
-      this.#m.tally.expire();
+      if (error instanceof NodeLied) {
+        this.#lie(site, error);
+        site.disputed.add(commit.hash);
+      } else if (error instanceof NeverAccepted) this.#m.tally.expire();
+      else if (error instanceof EncError) return;
+      else throw error;
     }
     site.undecided.delete(commit.hash);
-    return true;
   }
 
   /** Answers in order, or nothing when the answer as a whole does not check: then each commit is sent alone. */
@@ -103,7 +103,7 @@ export class Writer {
         }
         if (error instanceof NodeLied) {
           this.#lie(site, error);
-          if (++lies === LIES) return void site.undecided.set(commit.hash, commit);
+          if (++lies === LIES) return void site.disputed.add(commit.hash);
         } else if (error instanceof Refused) {
           tally.error(error.code);
           if (!this.#isPassing(error, draft)) return this.#refused(site, sending, error);
