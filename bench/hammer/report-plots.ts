@@ -101,7 +101,7 @@ function latency(bins: readonly Bin[], marks: Layers, size: Size): TopLevelSpec 
   });
   return layered(size, marks, {
     data: { values },
-    mark: { type: 'line', strokeWidth: 1.5, clip: true },
+    mark: { type: 'line', strokeWidth: 1.5 },
     encoding: {
       x: xOf(bins),
       y: {
@@ -164,7 +164,7 @@ function errors(bins: readonly Bin[], marks: Layers, size: Size): TopLevelSpec {
     encoding: {
       x: xOf(bins),
       y: { field: 'rate', type: 'quantitative', stack: 'zero', axis: { title: 'per second', tickCount: 3 } },
-      color: hues(codes, CODES, 'code'),
+      color: hues(codes, CODES, 'code', size, 'square'),
     },
   });
 }
@@ -180,14 +180,27 @@ function xOf(bins: readonly Bin[]) {
   } as const;
 }
 
-function hues(domain: readonly string[], range: readonly string[], field: string) {
+function hues(
+  domain: readonly string[],
+  range: readonly string[],
+  field: string,
+  size: Size = WIDE,
+  symbolType: 'stroke' | 'square' = 'stroke',
+) {
   return {
     field,
     type: 'nominal',
     sort: null,
     title: null,
     scale: { domain: [...domain], range: [...range].slice(0, domain.length) },
-    legend: { orient: 'top', symbolType: 'stroke', symbolStrokeWidth: 3, columns: 4, labelLimit: 130, offset: 20 },
+    legend: {
+      orient: 'top',
+      symbolType,
+      ...(symbolType === 'stroke' ? { symbolStrokeWidth: 3 } : {}),
+      columns: size.width < WIDE.width && symbolType === 'square' ? 2 : 4,
+      labelLimit: 200,
+      offset: 20,
+    },
   } as const;
 }
 
@@ -231,7 +244,8 @@ function layered(size: Size, marks: Layers, of: Layers[number]): TopLevelSpec {
     config: {
       font: 'system-ui, sans-serif',
       view: { stroke: null },
-      axis: { minExtent: 48, labelFontSize: 11, titleFontSize: 11, titleFontWeight: 'normal', labelFlush: true },
+      axisY: { minExtent: 48 },
+      axis: { labelFontSize: 11, titleFontSize: 11, titleFontWeight: 'normal', labelFlush: true },
       legend: { labelFontSize: 11 },
     },
     layer: [...marks, of],
