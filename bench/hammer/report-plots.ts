@@ -172,12 +172,13 @@ function errors(bins: readonly Bin[], marks: Layers, size: Size): TopLevelSpec {
 /** The same on every plot, so that they can be read one below the other. */
 function xOf(bins: readonly Bin[]) {
   const last = bins.at(-1);
+  const domain = [0, Math.max(1, (last?.at ?? 0) + (last?.seconds.length ?? 0))];
   return {
     field: 'at',
-    type: 'quantitative',
+    type: 'quantitative' as const,
     axis: { title: 'seconds', grid: false, tickCount: 8 },
-    scale: { domain: [0, Math.max(1, (last?.at ?? 0) + (last?.seconds.length ?? 0))], nice: false },
-  } as const;
+    scale: { domain, nice: false },
+  };
 }
 
 function hues(
