@@ -11,7 +11,7 @@ import { Offer } from './offer.ts';
 import { manifest, type People, people } from './people.ts';
 import { Reader } from './reader.ts';
 import { type ReadBack, readBack } from './reading-back.ts';
-import { BUNDLE, LIFETIME_MS } from './settings.ts';
+import { BUNDLE } from './settings.ts';
 import { Site } from './site.ts';
 import { Tally } from './tally.ts';
 import { Writer } from './writer.ts';
@@ -19,7 +19,7 @@ import { Writer } from './writer.ts';
 /** A person's client waits up to 3 s; here the wait would be taken for the node's. */
 const BACKOFF: Backoff = { baseMs: 20, capMs: 400 };
 /** The ledger remembers all events; what the SDK remembers besides is a second opinion on the last ones. */
-const SIGHTINGS = 512;
+const SIGHTINGS = 64;
 /** Enclaves founded at once, and read back at once. */
 const AT_ONCE = 8;
 const READ_AT_ONCE = 2;
@@ -27,6 +27,9 @@ const READ_CONNECTIONS = 8;
 const DECIDE_MS = 500;
 /** One attempt of one request, as in the SDK. */
 const TIMEOUT_MS = 10_000;
+/** How long a read is repeated, and the question for a receipt, ms. */
+const READ_MS = 60_000;
+const ASK_MS = 3000;
 
 /**
  * A share of the enclaves, hammered in a thread of its own: founds them, writes and reads, finds out what became of every
@@ -61,14 +64,14 @@ export class Crew {
   }
 
   async found(): Promise<void> {
-    const writers = this.#client(this.#http.writers, (code) => this.#tally.error(code));
-    const readers = this.#client(this.#http.readers, (code) => this.#tally.readError(code));
+    const writers = this.#client(this.#http.writers, ASK_MS, (code) => this.#tally.error(code));
+    const readers = this.#client(this.#http.readers, READ_MS, (code) => this.#tally.readError(code));
     const { owner } = this.#people;
     await inParallel(AT_ONCE, this.#job.enclaves, async () => {
-      const { enclave, receipt } = await writers.create(owner, manifest(this.#people, BUNDLE));
+      const { enclave: reader, receipt } = await readers.create(owner, manifest(this.#people, BUNDLE));
       const { sequencer } = receipt;
-      const reader = readers.enclave(enclave.id, { key: owner, sequencer });
-      const site = new Site(enclave, reader, sequencer, this.#people, this.#random);
+      const writer = writers.enclave(reader.id, { key: owner, sequencer });
+      const site = new Site(writer, reader, sequencer, this.#people, this.#random);
       site.ledger.acknowledge(receipt.seq, receipt.id);
       this.#sites.push(site);
     });
@@ -82,24 +85,22 @@ export class Crew {
 
   /** The whole run, from `at` (Unix ms) on. */
   async run(at: number): Promise<CrewResult> {
-    const cpu = process.threadCpuUsage();
     this.#tally = new Tally(at, (part) => this.#tell({ kind: 'second', part }));
     const rolling = setInterval(() => this.#tally.roll(), 250);
     await this.#load(at);
-    const until = Date.now() + this.#job.settleSeconds * 1000;
+    const settleMs = this.#job.settleSeconds * 1000;
     this.#tell({ kind: 'phase', phase: 'outcomes' });
-    await this.#outcomes(until);
+    await this.#outcomes(Date.now() + settleMs / 2);
     clearInterval(rolling);
     this.#tally.end();
     this.#tell({ kind: 'phase', phase: 'reading' });
-    const readBack = await this.#readBack(until);
+    const readBack = await this.#readBack(Date.now() + settleMs);
     for (const http of Object.values(this.#http)) http.close();
     const undecided = this.#sites.reduce((sum, site) => sum + site.undecided.size, 0);
     for (const { id, undecided } of this.#sites)
       for (const hash of undecided.keys())
         this.#findings.add('undecided', id, `nobody said what became of commit ${hash}`);
     this.#tell({ kind: 'phase', phase: 'done' });
-    const used = process.threadCpuUsage(cpu);
     return {
       acknowledged: this.#sites.reduce((sum, site) => sum + site.ledger.acknowledged, 0),
       undecided,
@@ -107,13 +108,12 @@ export class Crew {
       reads: this.#tally.reads,
       readBack,
       full: this.#offer?.full ?? false,
-      cpuSeconds: (used.user + used.system) / 1e6,
     };
   }
 
   async #load(at: number): Promise<void> {
     const modules = { tally: this.#tally, findings: this.#findings, sleep: systemClock.sleep };
-    const writer = new Writer(modules);
+    const writer = this.#writer();
     this.#offer = new Offer(this.#job, at, { writer, tally: this.#tally, sites: this.#sites, random: this.#random });
     if (this.#stopped) this.#offer.stop();
     const reader = new Reader({ ...modules, random: this.#random, people: this.#people });
@@ -138,21 +138,26 @@ export class Crew {
 
   /** Waits for what is under way, then asks for what is still open. */
   async #outcomes(until: number): Promise<void> {
-    await this.#offer?.quiet(until);
-    const writer = new Writer({ tally: this.#tally, findings: this.#findings, sleep: systemClock.sleep });
+    const left = (await this.#offer?.quiet(until)) ?? 0;
+    if (left > 0) this.#findings.add('undecided', '', `${left} commits are still under way`);
+    const writer = this.#writer();
+    const decide = async (site: Site): Promise<void> => {
+      const now = Date.now();
+      const commits = [...site.undecided.values()];
+      // Of an enclave in which nothing happens the node can't say that a commit has expired.
+      if (commits.some(({ exp }) => exp <= now)) await writer.send(site, [site.drafts.next(this.#job.content)], now);
+      for (const commit of commits) if (Date.now() < until) await writer.decide(site, commit);
+    };
     for (;;) {
-      const open = this.#sites.flatMap((site) => [...site.undecided.values()].map((commit) => ({ site, commit })));
-      await inParallel(AT_ONCE, open.length, async (i) => {
-        const { site, commit } = open[i] as (typeof open)[number];
-        if (Date.now() < until) await writer.decide(site, commit);
-      });
+      const open = this.#sites.filter(({ undecided }) => undecided.size > 0);
+      await inParallel(AT_ONCE, open.length, (i) => decide(open[i] as Site));
       if (open.length === 0 || Date.now() >= until) return;
       await systemClock.sleep(DECIDE_MS);
     }
   }
 
   async #readBack(until: number): Promise<CrewResult['readBack']> {
-    const { transport } = this.#client(this.#http.readers, () => {});
+    const { transport } = this.#client(this.#http.readers, READ_MS, () => {});
     const total = { enclaves: 0, events: 0, bundles: 0, states: 0, heads: 0 };
     const modules = {
       transport,
@@ -179,14 +184,19 @@ export class Crew {
     return total;
   }
 
-  #client({ fetch }: LeanFetch, onError: (code: string) => void): EncClient {
+  #writer(): Writer {
+    const lifetimeMs = this.#job.lifetimeSeconds * 1000;
+    return new Writer({ lifetimeMs, tally: this.#tally, findings: this.#findings, sleep: systemClock.sleep });
+  }
+
+  #client({ fetch }: LeanFetch, retryMs: number, onError: (code: string) => void): EncClient {
     return new EncClient(this.#job.url, {
       fetch,
       timeoutMs: 0,
       secp: this.#secp,
       backoff: BACKOFF,
       sightings: SIGHTINGS,
-      retryMs: LIFETIME_MS,
+      retryMs,
       onRetry: (error) => onError(error instanceof EncError ? error.code : 'internal'),
     });
   }

@@ -25,7 +25,7 @@ interface Target {
 
 /** Shares of what is committed; the rest are new notes. */
 const SHARES = { update: 0.05, delete: 0.02, own: 0.05, shared: 0.03 } as const;
-const TARGETS = 256;
+const TARGETS = 64;
 const SHARED_KEYS = 8;
 export const OWN_KEY = 'last';
 export const sharedKey = (n: number): string => `slot-${n % SHARED_KEYS}`;

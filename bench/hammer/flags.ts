@@ -1,7 +1,7 @@
 import { randomBytes } from 'node:crypto';
 import { availableParallelism } from 'node:os';
 import { Command, InvalidArgumentError } from 'commander';
-import { MAX_ARRAY } from '../../protocol/limits.ts';
+import { EXP_WINDOW, MAX_ARRAY } from '../../protocol/limits.ts';
 import type { Goals, Settings } from './settings.ts';
 
 /** Everything that the command line says. */
@@ -32,6 +32,7 @@ interface Raw {
   readonly connections: number;
   readonly threads?: number;
   readonly maxEvents: number;
+  readonly lifetime: number;
   readonly settle: number;
   readonly seed?: string;
   readonly goalRate?: number;
@@ -69,7 +70,8 @@ export function readFlags(argv: readonly string[]): Flags {
       count(1, 256),
     )
     .option('--max-events <n>', 'the load ends when so many events are acknowledged', count(1, 1e8), 2_000_000)
-    .option('--settle <time>', 'for outcomes, closing of bundles and reading back, after the load', duration, 600)
+    .option('--lifetime <time>', 'until a commit expires: so long it is repeated', lifetime, 120)
+    .option('--settle <time>', 'for reading everything back after the load; half as long for outcomes', duration, 600)
     .option('--seed <text>', 'makes the same choices again (default: a new one)')
     .option('--goal-rate <n>', 'acknowledged per second (default: 90 % of --rate)', from0)
     .option('--goal-p99 <ms>', '99 % of latencies, from the intended send time', above0)
@@ -104,6 +106,7 @@ function flags(raw: Raw): Flags {
       connections: raw.connections,
       threads: Math.min(threads, raw.enclaves),
       maxEvents: raw.maxEvents,
+      lifetimeSeconds: raw.lifetime,
       settleSeconds: raw.settle,
       seed: raw.seed ?? randomBytes(8).toString('hex'),
     },
@@ -158,6 +161,15 @@ function duration(text: string): number {
   const seconds = Number(value) * { s: 1, m: 60, h: 3600 }[unit as 's' | 'm' | 'h'];
   if (!(seconds > 0 && seconds <= 7 * DAY))
     throw new InvalidArgumentError('It must be a time of up to a week, such as 90s, 5m or 1h.');
+  return seconds;
+}
+
+function lifetime(text: string): number {
+  const seconds = duration(text);
+  if (seconds * 1000 >= EXP_WINDOW)
+    throw new InvalidArgumentError(
+      `It must be less than ${EXP_WINDOW / 1000} s: nodes take no commit that expires later.`,
+    );
   return seconds;
 }
 

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
 import { hammer } from './hammer.ts';
-import { LyingNode, type LyingNodeOptions, type Wire } from './lying-node.test-util.ts';
+import { type Asked, LyingNode, type LyingNodeOptions, type Wire } from './lying-node.test-util.ts';
 import type { Report } from './report.ts';
 import type { Goals, Settings } from './settings.ts';
 
@@ -19,6 +19,7 @@ const SETTINGS: Omit<Settings, 'url'> = {
   connections: 16,
   threads: 1,
   maxEvents: 100_000,
+  lifetimeSeconds: 60,
   settleSeconds: 60,
   seed: 'hammer.test.ts',
 };
@@ -44,13 +45,13 @@ const words = (report: Report): string => report.findings.map(({ kind, what }) =
 
 describe('the hammer', { concurrency: 4 }, () => {
   test('finds nothing at an honest node, and has read and proved all of it', async () => {
-    const report = await run({}, { threads: 2 });
+    const report = await run({}, { threads: 2, rate: 400, seconds: 3 });
     assert.equal(words(report), '');
     assert.deepEqual(report.verdict.reasons, []);
     assert.equal(report.verdict.ok, true);
     const { totals, seconds } = report;
-    assert.equal(totals.offered, 300);
-    assert.equal(totals.acknowledged, 300 + 2, 'the Manifests too');
+    assert.equal(totals.offered, 1200);
+    assert.equal(totals.acknowledged, 1200 + 2, 'the Manifests too');
     assert.equal(totals.read_back.events, totals.acknowledged);
     assert.equal(totals.read_back.enclaves, 2);
     assert.ok(totals.read_back.bundles >= 2 && totals.read_back.states > 0);
@@ -58,7 +59,7 @@ describe('the hammer', { concurrency: 4 }, () => {
       assert.ok((totals.reads[kind] ?? 0) > 0, `reads of kind ${kind}`);
     assert.equal(
       seconds.reduce((n, { acknowledged }) => n + acknowledged, 0),
-      300,
+      1200,
     );
     assert.ok(report.latency.p50_ms > 0 && report.latency.p999_ms >= report.latency.p50_ms);
   });
@@ -74,6 +75,34 @@ describe('the hammer', { concurrency: 4 }, () => {
     assert.ok((report.totals.errors['unreachable'] ?? 0) > 10 && (report.totals.errors['overloaded'] ?? 0) > 10);
     assert.equal(report.totals.read_back.events, report.totals.acknowledged);
     assert.equal(report.totals.expired, 0);
+  });
+
+  /** The first of some requests for a commit, and all later ones for it. */
+  function firstOwn(): (asked: Asked) => boolean {
+    let hash: string | undefined;
+    return ({ body, path }) => {
+      if (body?.type === 'Own' && hash === undefined) ({ hash } = body);
+      return hash !== undefined && (body?.hash === hash || path.includes(hash));
+    };
+  }
+
+  test('knows that a commit which never arrived never will, once it has expired', async () => {
+    const isIt = firstOwn();
+    const trouble = (asked: Asked) => (isIt(asked) && asked.method === 'POST' ? 'dropped' : undefined);
+    const report = await run({ trouble }, { lifetimeSeconds: 4, arrayShare: 0 });
+    assert.equal(words(report), '');
+    assert.equal(report.verdict.ok, true);
+    assert.equal(report.totals.expired, 1);
+    assert.equal(report.totals.read_back.events, report.totals.acknowledged);
+  });
+
+  test('finds a commit in the log of which the node says nothing', async () => {
+    const isIt = firstOwn();
+    const trouble = (asked: Asked) => (isIt(asked) ? 'cut' : undefined);
+    const report = await run({ trouble }, { lifetimeSeconds: 2, arrayShare: 0, settleSeconds: 16 });
+    assert.equal(words(report), '');
+    assert.equal(report.verdict.ok, true);
+    assert.equal(report.totals.read_back.events, report.totals.acknowledged + 1);
   });
 
   test('finds an acknowledged event that is left out of the log', async () => {

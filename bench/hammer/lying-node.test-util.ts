@@ -26,8 +26,8 @@ export interface Asked {
 /** What a lying node makes of an honest answer; undefined: it says the truth. */
 export type Lie = (asked: Asked, answer: Wire, node: LyingNode) => Wire;
 
-/** What happens on the way: `cut`: the request arrives, the answer does not; `busy`: 503 with Retry-After, without asking. */
-export type Trouble = (asked: Asked) => 'cut' | 'busy' | undefined;
+/** What happens on the way: `cut`: the request arrives, the answer does not; `dropped`: neither; `busy`: 503 with Retry-After. */
+export type Trouble = (asked: Asked) => 'cut' | 'dropped' | 'busy' | undefined;
 
 export interface LyingNodeOptions {
   readonly lie?: Lie;
@@ -93,6 +93,7 @@ export class LyingNode implements AsyncDisposable {
       response.writeHead(503, { 'content-type': 'application/json', 'retry-after': '0' });
       return void response.end('{"type":"Error","error":"overloaded","message":"Try again."}');
     }
+    if (trouble === 'dropped') return void request.socket.destroy();
     const answer = await this.#node.ask({
       method: asked.method,
       path: asked.path,

@@ -40,6 +40,4 @@ export interface CrewResult {
   };
   /** the load ended before its time, because so many events were acknowledged */
   readonly full: boolean;
-  /** seconds of CPU of the thread */
-  readonly cpuSeconds: number;
 }

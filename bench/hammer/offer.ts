@@ -57,10 +57,11 @@ export class Offer {
       await sleep(Math.min(left, 100));
   }
 
-  /** Resolves when every outcome is known or given up, or `until` (Unix ms) has passed. */
-  async quiet(until: number): Promise<void> {
+  /** Waits until every outcome is known or given up, or `until` (Unix ms) has passed. Returns how many are not. */
+  async quiet(until: number): Promise<number> {
     while (this.#underWay > 0 && Date.now() < until) await sleep(POLL_MS);
     if (this.#failed) throw this.#failed;
+    return this.#underWay;
   }
 
   /** Offers what is due now. Returns how many commits that are. */

@@ -54,7 +54,7 @@ export class Reader {
     if (!error) return;
     const lost = error.code === 'event_not_found';
     const what = lost ? 'does not find an acknowledged event' : `was refused: ${error.code}`;
-    this.#m.findings.add(lost ? 'lost' : 'refused', site.id, `a read (${kind}) ${what}`, error.fields);
+    this.#m.findings.add(lost ? 'proof' : 'refused', site.id, `a read (${kind}) ${what}`, error.fields);
   }
 
   /** The refusal, if that is an unexpected one. */
@@ -66,7 +66,7 @@ export class Reader {
       if (error instanceof NodeLied) findings.add('proof', site.id, `${error.call}: ${error.what}`, error.evidence);
       else if (error instanceof NeverAccepted)
         findings.add(
-          'lost',
+          'proof',
           site.id,
           `commit ${error.hash} was acknowledged, and is now said never to have been accepted`,
         );

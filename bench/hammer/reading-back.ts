@@ -4,18 +4,14 @@ import { Conversation } from '../../client/conversation.ts';
 import { EncError, NodeLied, Refused } from '../../client/errors.ts';
 import { MemoryHeads, type TreeHead } from '../../client/heads.ts';
 import { Proofs, type StateKey } from '../../client/proofs.ts';
-import { Replay } from '../../client/replay.ts';
 import { BACKOFF, isPassing } from '../../client/retry.ts';
 import type { Secp } from '../../client/secp.ts';
 import type { Transport } from '../../client/transport.ts';
 import { Trust } from '../../client/trust.ts';
-import type { EncEvent, Inclusion } from '../../client/types.ts';
+import type { EncEvent } from '../../client/types.ts';
 import { checkEvent } from '../../client/verify-event.ts';
-import { eventsRoot } from '../../protocol/bundle-tree.ts';
-import { CtFrontier } from '../../protocol/ct.ts';
-import { ctLeaf, ctLeafData } from '../../protocol/hash.ts';
-import { toHex, unhex } from '../../protocol/hex.ts';
-import type { Findings } from './findings.ts';
+import { Chain } from './chain.ts';
+import type { FindingKind, Findings } from './findings.ts';
 import type { Site } from './site.ts';
 
 export interface ReadBack {
@@ -36,8 +32,6 @@ export interface ReadingBackModules {
 }
 
 const PAGE = 1000;
-/** Leaves that are asked for ahead of the events. */
-const AHEAD = 8;
 const POLL_MS = 200;
 
 /**
@@ -110,6 +104,8 @@ class ReadingBack {
     let after = -1;
     let events = 0;
     for (;;) {
+      if (Date.now() > this.#until)
+        throw new EncError('unread', `there was no time for what comes after event ${after}`);
       const page = (await this.#talk.askAs('/', { type: 'Pull', after_seq: after, limit: PAGE })) as {
         events?: unknown[];
         head?: number;
@@ -128,7 +124,7 @@ class ReadingBack {
       this.#m.progress(page.events.length);
       const last = (page.events.at(-1) as { seq?: unknown } | undefined)?.seq;
       if (typeof last !== 'number' || last <= after) {
-        this.#m.findings.add('proof', this.#site.id, `the events end at ${after}, but the head is ${page.head}`);
+        this.#say('proof', `the events end at ${after}, but the head is ${page.head}`);
         return events;
       }
       after = last;
@@ -138,34 +134,20 @@ class ReadingBack {
 
   /** One event against the ledger, and against those before it. */
   #compare(event: EncEvent): void {
-    const { ledger, undecided, disputed, id: enclave } = this.#site;
+    const { ledger, undecided, disputed } = this.#site;
     const { seq, id, hash } = event;
     const short = Buffer.from(hash, 'hex').toString('latin1', 0, 16);
     if (this.#hashes.has(short))
-      this.#m.findings.add(
-        'duplicate',
-        enclave,
-        `commit ${hash} is there twice, the second time as event ${seq}`,
-        event,
-      );
+      this.#say('duplicate', `commit ${hash} is there twice, the second time as event ${seq}`, event);
     this.#hashes.add(short);
+    // Found in the log: that is what became of it.
+    const wasUndecided = undecided.delete(hash);
     const known = ledger.id(seq);
     if (known === id) this.#found[seq] = 1;
     else if (known !== null)
-      this.#m.findings.add(
-        'proof',
-        enclave,
-        `event ${seq} is ${id}, but ${known} was shown before (equivocation)`,
-        event,
-      );
-    // Found in the log: that is what became of it.
-    else if (!undecided.delete(hash) && !disputed.has(hash))
-      this.#m.findings.add(
-        'proof',
-        enclave,
-        `event ${seq} (${hash}) is a commit that was never acknowledged, refused, or not sent at all`,
-        event,
-      );
+      this.#say('proof', `event ${seq} is ${id}, but ${known} was shown before (equivocation)`, event);
+    if (!ledger.isAcknowledged(seq) && !wasUndecided && !disputed.has(hash))
+      this.#say('proof', `event ${seq} (${hash}) was refused, or has expired, or was never sent`, event);
     if (event.type === 'Own' || event.type === 'Shared') {
       const { key } = event.content as { key: string };
       const place: StateKey = event.type === 'Own' ? { own: key, from: event.from } : { shared: key };
@@ -174,17 +156,17 @@ class ReadingBack {
   }
 
   #missing(): void {
-    const { ledger, id } = this.#site;
+    const { ledger } = this.#site;
     for (let seq = 0; seq < ledger.length; seq++) {
       if (this.#found[seq] === 1) continue;
       if (ledger.isAcknowledged(seq))
-        this.#m.findings.add('lost', id, `the acknowledged event ${seq} (${ledger.id(seq)}) is not there`);
+        this.#say('lost', `the acknowledged event ${seq} (${ledger.id(seq)}) is not there`);
       else if (ledger.id(seq) !== null)
-        this.#m.findings.add('proof', id, `event ${seq} (${ledger.id(seq)}) was shown and is not there any more`);
+        this.#say('proof', `event ${seq} (${ledger.id(seq)}) was shown and is not there any more`);
     }
   }
 
-  /** Every slot holds what the last event for it says, and every member is one. */
+  /** Every slot holds what the last event for it says. Returns how many there are. */
   async #states(): Promise<number> {
     const slots = [...this.#slots.values()];
     const proved = await this.#proofs.stateBatch(slots.map(({ key }) => key));
@@ -203,95 +185,21 @@ class ReadingBack {
     return heads.length;
   }
 
+  #say(kind: FindingKind, what: string, evidence?: unknown): void {
+    this.#m.findings.add(kind, this.#site.id, what, evidence);
+  }
+
   /** What does not check is a finding; what the node does not answer goes up. */
   async #check<T>(work: () => Promise<T>, evidence?: unknown): Promise<T | undefined> {
     try {
       return await work();
     } catch (error) {
-      if (error instanceof Mismatch) this.#m.findings.add('proof', this.#site.id, error.message, evidence);
-      else if (error instanceof NodeLied)
-        this.#m.findings.add('proof', this.#site.id, `${error.call}: ${error.what}`, error.evidence);
+      if (error instanceof Mismatch) this.#say('proof', error.message, evidence);
+      else if (error instanceof NodeLied) this.#say('proof', `${error.call}: ${error.what}`, error.evidence);
       else if (error instanceof EncError && !isPassing(error))
-        this.#m.findings.add('refused', this.#site.id, `reading back was refused: ${error.code}`);
+        this.#say('refused', `reading back was refused: ${error.code}`);
       else throw error;
       return undefined;
     }
-  }
-}
-
-/** Folds events into bundles, bundles into the log, and compares root and state of each. Stops at the first break. */
-class Chain {
-  readonly #proofs: Proofs;
-  readonly #sth: TreeHead;
-  readonly #site: Site;
-  readonly #replay = new Replay();
-  readonly #log = new CtFrontier();
-  readonly #ahead: Promise<Inclusion>[] = [];
-  #asked = 0;
-  #ids: Uint8Array[] = [];
-  #next = 0;
-  #time = 0;
-  #broken = false;
-
-  constructor(proofs: Proofs, sth: TreeHead, site: Site) {
-    this.#proofs = proofs;
-    this.#sth = sth;
-    this.#site = site;
-  }
-
-  /** Throws Mismatch or NodeLied at the first event that does not follow; what comes after it says nothing more. */
-  async take(event: EncEvent, head: number): Promise<void> {
-    if (this.#broken) return;
-    this.#broken = true;
-    claim(event.seq === this.#next, `event ${this.#next} is missing, or out of order`);
-    claim(event.timestamp >= this.#time, `event ${event.seq} is older than the one before it`);
-    const target = this.#site.drafts.erased.get(event.seq);
-    this.#replay.apply(event, head, () => ({ head: event.seq - 1, ctRoot: toHex(this.#log.root()) }), target);
-    this.#ids.push(unhex(event.id));
-    await this.#close(event.seq);
-    this.#next++;
-    this.#time = event.timestamp;
-    this.#broken = false;
-  }
-
-  async finish(): Promise<void> {
-    if (this.#broken) return;
-    claim(
-      this.#log.size === this.#sth.ts && this.#ids.length === 0,
-      `the tree head covers ${this.#sth.ts} bundles, but the events make ${this.#log.size} and ${this.#ids.length} events more`,
-    );
-    claim(toHex(this.#log.root()) === this.#sth.r, 'the bundles do not add up to the root of the tree head');
-    this.#replay.finish();
-  }
-
-  async #close(seq: number): Promise<void> {
-    const leaf = await this.#leaf();
-    if (leaf === undefined) return;
-    const first = seq + 1 - this.#ids.length;
-    claim(leaf.first_seq === first, `bundle ${leaf.li} begins at event ${leaf.first_seq}, not ${first}`);
-    if (leaf.bundle_size !== this.#ids.length) return;
-    claim(
-      toHex(eventsRoot(this.#ids)) === leaf.events_root,
-      `the events of bundle ${leaf.li} are not those in its root`,
-    );
-    const { stateHash } = this.#replay;
-    claim(
-      stateHash === null || stateHash === leaf.state_hash,
-      `the state after bundle ${leaf.li} is not what its events add up to`,
-    );
-    this.#log.append(
-      ctLeaf(ctLeafData(unhex(leaf.events_root), unhex(leaf.state_hash), leaf.first_seq, leaf.bundle_size)),
-    );
-    this.#ids = [];
-    this.#ahead.shift();
-  }
-
-  async #leaf(): Promise<Inclusion | undefined> {
-    while (this.#asked < this.#sth.ts && this.#ahead.length < AHEAD) {
-      const asked = this.#proofs.inclusion({ leaf_index: this.#asked++ }, this.#sth);
-      asked.catch(() => {}); // it is thrown where it is awaited
-      this.#ahead.push(asked);
-    }
-    return this.#ahead[0];
   }
 }

@@ -49,6 +49,8 @@ export interface Report {
     readonly findings: FindingCounts;
     readonly read_back: CrewResult['readBack'];
   };
+  /** the load ended early, because as many events were acknowledged as may be remembered */
+  readonly full: boolean;
   /** seconds during which commits were offered */
   readonly load_seconds: number;
   /** acknowledged per second of the load */
@@ -131,6 +133,7 @@ export function makeReport(run: Gathered): Report {
       lost: findings.lost,
     },
     totals,
+    full: results.some(({ full }) => full),
     load_seconds: run.loadSeconds,
     ...partial,
     marks: marked(run),

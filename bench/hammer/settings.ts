@@ -24,6 +24,8 @@ export interface Settings {
   readonly threads: number;
   /** Acknowledged events at which the load ends early: each is remembered until the end. */
   readonly maxEvents: number;
+  /** time until a commit expires: it is repeated so long, and is never accepted afterwards */
+  readonly lifetimeSeconds: number;
   /** time that everything after the load may take: outcomes, closing of bundles, reading back */
   readonly settleSeconds: number;
   readonly seed: string;
@@ -43,7 +45,5 @@ export interface Goals {
 
 /** A bundle is closed when it holds so many events or is so old (PROTOCOL §7): small enough for proofs while the load goes on. */
 export const BUNDLE = { size: 256, timeout: 2000 } as const;
-/** A commit that was not accepted by then never will be, ms; what the SDK takes too. */
-export const LIFETIME_MS = 120_000;
 /** A shard that does not know yet that it was succeeded answers reads, and refuses, from a view this old (ARCHITECTURE §3), ms. */
 export const STALE_MS = 2500;

@@ -12,7 +12,7 @@ export interface Recent {
   readonly receipt: Receipt;
 }
 
-const RECENT = 64;
+const RECENT = 16;
 const HEADS = 32;
 
 /** One enclave under the hammer, and all that is remembered of it. Writers and readers know nothing of each other's SDK. */

@@ -14,6 +14,10 @@ export function summary(report: Report): string[] {
     `reads that were proved: ${list(totals.reads) || 'none'}${Object.keys(totals.read_errors).length > 0 ? `; errors: ${list(totals.read_errors)}` : ''}`,
     `read back: ${number(back.events)} events in ${number(back.bundles)} bundles of ${number(back.enclaves)} enclaves, ${number(back.states)} states, ${number(back.heads)} earlier tree heads`,
   ];
+  if (report.full)
+    lines.push(
+      `the load ended early: ${number(report.settings.maxEvents)} events are as many as it may remember (--max-events)`,
+    );
   for (const mark of marks)
     lines.push(
       `${new Date(mark.at).toISOString().slice(11, 23)} ${mark.label}: ${ms(mark.gap_ms)} without success, slowest commit ${ms(mark.slowest_ms)}, ${mark.errors} errors`,

@@ -3,11 +3,13 @@ import { EncError, NeverAccepted, NodeLied, OutcomeUnknown, Refused } from '../.
 import type { Commit, Receipt } from '../../client/types.ts';
 import type { Draft } from './drafts.ts';
 import type { Findings } from './findings.ts';
-import { LIFETIME_MS, STALE_MS } from './settings.ts';
+import { STALE_MS } from './settings.ts';
 import type { Site } from './site.ts';
 import type { Tally } from './tally.ts';
 
 export interface WriterModules {
+  /** of a commit, ms */
+  readonly lifetimeMs: number;
   readonly tally: Tally;
   readonly findings: Findings;
   readonly sleep: (ms: number) => Promise<void>;
@@ -17,6 +19,8 @@ export interface WriterModules {
 const NOT_FINAL = new Set(['internal', 'enclave_regressed', 'enclave_not_found']);
 /** before a commit is sent again that was refused so, or answered with a lie, ms */
 const PAUSE_MS = 500;
+/** The SDK need not wait for an outcome after a commit has expired: `decide` does, when all the others are done. */
+const SETTLE = { settleMs: 1000 } as const;
 /** Answers to one commit that do not check, after which it is not asked for again. */
 const LIES = 3;
 
@@ -41,33 +45,47 @@ export class Writer {
   /** One commit alone, or several in one array. Resolves when each outcome is known or given up; never rejects for the node's sake. */
   async send(site: Site, drafts: readonly Draft[], intended: number): Promise<void> {
     const sendings = await Promise.all(
-      drafts.map(async (draft) => ({ draft, intended, commit: await sign(site, draft) })),
+      drafts.map(async (draft) => ({ draft, intended, commit: await this.#sign(site, draft) })),
     );
     site.sent += sendings.length;
     const [only] = sendings;
-    if (only && sendings.length === 1) return this.#settle(site, only, () => site.writer.submit(only.commit));
+    if (only && sendings.length === 1)
+      return this.#settle(site, only, () => site.writer.submit(only.commit, SETTLE), false);
     const answers = await this.#array(site, sendings);
     await Promise.all(
       sendings.map((sending, i) =>
-        this.#settle(site, sending, async () => {
-          const answer = answers[i];
-          if (answer === undefined) return site.writer.submit(sending.commit);
-          if (answer instanceof EncError) throw answer;
-          return answer;
-        }),
+        this.#settle(
+          site,
+          sending,
+          async () => {
+            const answer = answers[i];
+            if (answer === undefined) return site.writer.submit(sending.commit, SETTLE);
+            if (answer instanceof EncError) throw answer;
+            return answer;
+          },
+          true,
+        ),
       ),
     );
   }
 
-  /** Tries once more to learn what became of a commit of unknown outcome. */
+  /**
+   * Tries once more to learn what became of a commit of unknown outcome. Once it has expired, nobody takes it any more; that
+   * it never was taken, the node can say as soon as the enclave has an event of a later time (PROTOCOL §9, receipt).
+   */
   async decide(site: Site, commit: Commit): Promise<void> {
+    const expired = Date.now() >= commit.exp;
     try {
-      this.#acknowledge(site, commit, await site.writer.submit(commit));
+      this.#acknowledge(
+        site,
+        commit,
+        await (expired ? site.writer.receipt(commit) : site.writer.submit(commit, SETTLE)),
+      );
     } catch (error) {
       if (error instanceof NodeLied) {
         this.#lie(site, error);
         site.disputed.add(commit.hash);
-      } else if (error instanceof NeverAccepted) this.#m.tally.expire();
+      } else if (isNever(error, commit)) this.#m.tally.expire();
       else if (error instanceof EncError) return;
       else throw error;
     }
@@ -77,7 +95,10 @@ export class Writer {
   /** Answers in order, or nothing when the answer as a whole does not check: then each commit is sent alone. */
   async #array(site: Site, sendings: readonly Sending[]): Promise<(Receipt | EncError)[]> {
     try {
-      return await site.writer.submitAll(sendings.map(({ commit }) => commit));
+      return await site.writer.submitAll(
+        sendings.map(({ commit }) => commit),
+        SETTLE,
+      );
     } catch (error) {
       if (!(error instanceof EncError)) throw error;
       if (error instanceof NodeLied) this.#lie(site, error);
@@ -86,29 +107,31 @@ export class Writer {
     }
   }
 
-  async #settle(site: Site, sending: Sending, first: () => Promise<Receipt>): Promise<void> {
+  /** `sent`: it may have been accepted before the first attempt of this call. */
+  async #settle(site: Site, sending: Sending, first: () => Promise<Receipt>, sent: boolean): Promise<void> {
     const { commit, draft, intended } = sending;
     const { tally } = this.#m;
     let attempt = first;
-    for (let lies = 0; ; attempt = () => site.writer.submit(commit)) {
+    for (let n = 0, lies = 0; ; n++, attempt = () => site.writer.submit(commit, SETTLE)) {
       try {
         const receipt = await attempt();
         tally.acknowledge(intended);
         this.#acknowledge(site, commit, receipt);
         return draft.settled(receipt);
       } catch (error) {
-        if (error instanceof NeverAccepted || (error instanceof Refused && error.code === 'expired')) {
+        const isFirst = n === 0 && !sent;
+        if (error instanceof NeverAccepted || (isFirst && isExpired(error))) {
           tally.expire();
           return draft.settled(null);
         }
+        if (error instanceof OutcomeUnknown || isExpired(error)) return void site.undecided.set(commit.hash, commit);
         if (error instanceof NodeLied) {
           this.#lie(site, error);
           if (++lies === LIES) return void site.disputed.add(commit.hash);
         } else if (error instanceof Refused) {
           tally.error(error.code);
           if (!this.#isPassing(error, draft)) return this.#refused(site, sending, error);
-        } else if (error instanceof OutcomeUnknown) return void site.undecided.set(commit.hash, commit);
-        else throw error;
+        } else throw error;
         if (Date.now() > commit.exp) return void site.undecided.set(commit.hash, commit);
         await this.#m.sleep(PAUSE_MS);
       }
@@ -126,7 +149,7 @@ export class Writer {
     const { findings } = this.#m;
     if (error.code === 'event_not_found' && draft.target)
       findings.add(
-        'lost',
+        'proof',
         site.id,
         `the acknowledged event ${draft.target.id} was not found by ${commit.type} ${commit.hash}`,
       );
@@ -156,12 +179,24 @@ export class Writer {
     site.remember(commit, receipt);
   }
 
+  #sign(site: Site, { by, type, content }: Draft): Promise<Commit> {
+    return buildCommit(by, { enclave: site.id, type, content, exp: Date.now() + this.#m.lifetimeMs });
+  }
+
   #lie(site: Site, error: NodeLied): void {
     const duplicate = error.what.startsWith('one commit was accepted twice');
     this.#m.findings.add(duplicate ? 'duplicate' : 'proof', site.id, `${error.call}: ${error.what}`, error.evidence);
   }
 }
 
-function sign(site: Site, { by, type, content }: Draft): Promise<Commit> {
-  return buildCommit(by, { enclave: site.id, type, content, exp: Date.now() + LIFETIME_MS });
+function isExpired(error: unknown): boolean {
+  return error instanceof Refused && error.code === 'expired';
+}
+
+/** The commit was not accepted, and never will be. */
+function isNever(error: unknown, commit: Commit): boolean {
+  if (error instanceof NeverAccepted) return true;
+  if (!(error instanceof Refused) || error.code !== 'event_not_found') return false;
+  const head = error.fields['timestamp'];
+  return typeof head === 'number' && head >= commit.exp;
 }
