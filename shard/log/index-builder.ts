@@ -20,7 +20,8 @@ export class IndexBuilder {
   readonly #storage: IndexStorage;
   readonly #jobs: Job[] = [];
   #running: Generator<SearchStep, unknown> | null = null;
-  #scheduled = false;
+  /** a step is due, or the running job waits for the storage: nothing else may go on with it */
+  #busy = false;
   #closed = false;
 
   constructor(storage: IndexStorage) {
@@ -136,40 +137,40 @@ export class IndexBuilder {
   }
 
   #schedule(): void {
-    if (this.#scheduled) return;
-    this.#scheduled = true;
-    setImmediate(() => {
-      this.#scheduled = false;
-      this.#step();
-    });
+    if (this.#busy) return;
+    this.#busy = true;
+    setImmediate(() => this.#step());
   }
 
   #step(): void {
-    if (this.#closed) return;
+    const waits = this.#closed ? null : this.#advance();
+    if (waits === null) {
+      this.#busy = false;
+      if (this.#running !== null || this.#jobs.length > 0) this.#schedule();
+      return;
+    }
+    const next = (): void => void setImmediate(() => this.#step());
+    waits.then(next, () => {
+      this.#running = null;
+      next();
+    });
+  }
+
+  /**
+   * One step of the job at hand; what it then waits for, if anything. Damaged records or a store that does not answer end
+   * it: whoever reads is told, and the index is only an aid.
+   */
+  #advance(): Promise<unknown> | null {
     if (this.#running === null) {
       const job = this.#jobs.shift();
-      if (job === undefined) return;
+      if (job === undefined) return null;
       this.#running = this.build(job.key, job.segment, job.columns);
     }
     try {
       const step = this.#running.next();
-      if (step.done === true) this.#running = null;
-      else if (step.value !== null) {
-        step.value.then(
-          () => this.#schedule(),
-          () => this.#abandon(),
-        );
-        return;
-      }
-    } catch {
-      this.#running = null;
-    }
-    this.#schedule();
-  }
-
-  /** Damaged records or a store that does not answer: whoever reads is told. The index is only an aid. */
-  #abandon(): void {
+      if (step.done !== true) return step.value;
+    } catch {}
     this.#running = null;
-    this.#schedule();
+    return null;
   }
 }
