@@ -11,7 +11,7 @@ import { parseJson } from '../../protocol/json.ts';
 import { parseReceipt, type Receipt } from '../../protocol/receipt.ts';
 import { noble, type Verifier } from '../../protocol/secp.ts';
 import { verifySth } from '../../protocol/sth.ts';
-import { errorCode, type History, isFinal, isReceipt } from './history.ts';
+import { type Attempt, errorCode, type History, isFinal, isReceipt } from './history.ts';
 import type { View } from './outside-view.ts';
 
 /** `views`: by enclave id, of every enclave that must be served. */
@@ -20,6 +20,7 @@ export function checkHistory(history: History, views: ReadonlyMap<string, View>,
   const say = (violation: string): void => void found.push(violation);
   const receipts = checkAnswers(history, verifier, say);
   checkTargets(history, receipts, say);
+  checkLookUps(history, receipts, views, say);
   checkReleased(history, receipts, views, say);
   for (const view of views.values()) {
     checkLog(view, verifier, say);
@@ -66,16 +67,22 @@ function checkAnswers(history: History, verifier: Verifier, say: Say): Map<strin
   return receipts;
 }
 
-/** A refusal is a read of the owner's state, which may be this old while it changes hands (ARCHITECTURE §3), ms. */
-const STALE_MS = 2500;
+/**
+ * A refusal is a read of the owner's state, which may be this old while it changes hands (ARCHITECTURE §3), ms. Nothing is
+ * added for the way: what is asked for so long after a receipt has come in reaches the owner later still.
+ */
+const STALE_MS = 2000;
+
+/** When the first receipt of this commit came in; Infinity if none did. */
+const receiptAt = (attempts: readonly Attempt[]): number =>
+  Math.min(...attempts.filter(({ answer }) => isReceipt(answer)).map(({ got }) => got));
 
 /** I1: an event whose receipt had come in before it was referred to is found. */
 function checkTargets(history: History, receipts: ReadonlyMap<string, Receipt>, say: Say): void {
   const known = new Map<string, number>();
   for (const { commit, attempts } of history.asked) {
     const receipt = receipts.get(commit.hash);
-    const at = attempts.find(({ answer }) => isReceipt(answer))?.got;
-    if (receipt && at !== undefined) known.set(`${commit.enclave}/${receipt.id}`, at);
+    if (receipt) known.set(`${commit.enclave}/${receipt.id}`, receiptAt(attempts));
   }
   for (const { commit, attempts } of history.asked) {
     if (commit.type !== 'Update' && commit.type !== 'Delete') continue;
@@ -85,6 +92,35 @@ function checkTargets(history: History, receipts: ReadonlyMap<string, Receipt>, 
     for (const { sent, answer } of attempts)
       if (sent >= since + STALE_MS && errorCode(answer) === 'event_not_found')
         say(`I1 acknowledged event ${target} of ${commit.enclave} was not found by ${commit.type} ${commit.hash}`);
+  }
+}
+
+/**
+ * What GET receipt has said (PROTOCOL §9): the original receipt; or that there is none, which is no longer true of a commit
+ * whose receipt has come in (I1), and true for ever once the head's time has reached its exp (I4).
+ */
+function checkLookUps(
+  history: History,
+  receipts: ReadonlyMap<string, Receipt>,
+  views: ReadonlyMap<string, View>,
+  say: Say,
+): void {
+  const asked = new Map(history.asked.map((one) => [one.commit.hash as string, one.attempts]));
+  for (const { commit, sent, answer } of history.lookUps) {
+    const attempts = asked.get(commit.hash) ?? [];
+    const original = attempts.find((attempt) => isReceipt(attempt.answer))?.answer;
+    if (isReceipt(answer) && original !== undefined && original !== answer)
+      say(`I4 the receipt of ${commit.hash} was looked up as another one: ${answer.slice(0, 120)}`);
+    const code = errorCode(answer);
+    if (code === 'internal') say(`a look-up was answered 'internal': ${answer}`);
+    if (code !== 'event_not_found') continue;
+    if (receipts.has(commit.hash) && sent >= receiptAt(attempts) + STALE_MS)
+      say(`I1 the receipt of acknowledged commit ${commit.hash} was not found`);
+    const time = Number(/"timestamp":(-?\d+)/.exec(answer)?.[1] ?? Number.NaN);
+    const there = views.get(commit.enclave)?.events.some(({ hash }) => hash === commit.hash) ?? false;
+    if (Number.isNaN(time)) say(`a look-up of ${commit.hash} tells no time: ${answer.slice(0, 120)}`);
+    else if (time >= commit.exp && there)
+      say(`I4 commit ${commit.hash} was said never to be accepted, and is in the log`);
   }
 }
 

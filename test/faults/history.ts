@@ -19,6 +19,14 @@ export interface Asked {
   readonly attempts: Attempt[];
 }
 
+/** GET receipt of a commit that was sent before, by whoever has its signature. */
+export interface LookUp {
+  readonly commit: Commit;
+  readonly sent: number;
+  /** '' if there was none */
+  readonly answer: string;
+}
+
 export interface HostedEnclave {
   readonly id: string;
   readonly sequencer: string;
@@ -40,6 +48,7 @@ export interface SeenEvent {
 export class History {
   readonly enclaves: HostedEnclave[] = [];
   readonly asked: Asked[] = [];
+  readonly lookUps: LookUp[] = [];
   readonly heads: Sth[] = [];
   readonly #seen = new Map<string, SeenEvent>();
 

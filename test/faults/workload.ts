@@ -4,11 +4,13 @@ import type { EnclaveId, EventId } from '../../protocol/hex.ts';
 import { isObject, type Json, toJson } from '../../protocol/json.ts';
 import { parseReceipt } from '../../protocol/receipt.ts';
 import { parseSth } from '../../protocol/sth.ts';
-import { type Asked, type Attempt, History, type HostedEnclave, isFinal, isReceipt } from './history.ts';
+import { type Asked, type Attempt, errorCode, History, type HostedEnclave, isFinal, isReceipt } from './history.ts';
 import type { Random } from './random.ts';
 import { call, commitJson, type Identity, identity, json, session, sign } from './wire.ts';
 
 const EXP_AHEAD_MS = 540_000;
+/** Of some: they expire while they are sent again. */
+const EXP_SOON_MS = [20, 1500] as const;
 /** ms between two attempts after a refused one: the node is being opened again, or is gone */
 const RETRY_MS = 15;
 /** A commit without a final answer after this long is a fault of its own. */
@@ -105,6 +107,7 @@ export class Workload {
       asked += size;
       if (this.#random.chance(0.1)) await this.#attempt(bodies, await this.#address.get());
       if (this.#random.chance(0.15)) await this.read(this.#random.pick(this.enclaves));
+      if (this.#random.chance(0.1)) await this.lookUp(this.#random.pick(this.history.asked));
     }
   }
 
@@ -116,6 +119,7 @@ export class Workload {
       const url = await this.#address.get();
       const twice = this.#random.chance(0.05);
       await Promise.all([this.#attempt(open, url), ...(twice ? [this.#attempt(open, url)] : [])]);
+      for (const asked of open) if (isUnsure(asked)) await this.lookUp(asked);
       open = open.filter((asked) => !asked.attempts.some(isFinal));
       if (open.length === 0) return;
       if (Date.now() > giveUp)
@@ -131,6 +135,14 @@ export class Workload {
     const answered = this.history.asked.filter(({ attempts }) => attempts.some(({ answer }) => isReceipt(answer)));
     const again = Array.from({ length: count }, () => this.#random.pick(answered));
     await this.#attempt(again, await this.#address.get());
+  }
+
+  /** What has become of a commit? Recorded; no answer is no answer. */
+  async lookUp({ commit }: Asked): Promise<void> {
+    const url = await this.#address.get();
+    const sent = Date.now();
+    const { text } = await call(url, `/${commit.enclave}/receipt/${commit.hash}?sig=${commit.sig}`);
+    this.history.lookUps.push({ commit, sent, answer: text });
   }
 
   /** A look at the tree head and at some events. */
@@ -193,9 +205,9 @@ export class Workload {
     if (receipt && by && asked.commit.type === 'note') enclave.notes.push({ id: receipt.id, by });
   }
 
-  #commit(enclave: Enclave, by: Identity, type: string, content: Json): Asked {
+  #commit(enclave: Enclave, by: Identity, type: string, content: Json, ahead = EXP_AHEAD_MS): Asked {
     const asked: Asked = {
-      commit: sign(by, { enclave: enclave.id as EnclaveId, type, content, exp: Date.now() + EXP_AHEAD_MS }),
+      commit: sign(by, { enclave: enclave.id as EnclaveId, type, content, exp: Date.now() + ahead }),
       attempts: [],
     };
     this.history.asked.push(asked);
@@ -209,6 +221,7 @@ export class Workload {
     const by = random.pick([enclave.owner, ...enclave.members]);
     const n = ++this.#serial;
     const dice = random.next();
+    if (dice < 0.04) return this.#commit(enclave, by, 'note', toJson({ n, text: 'soon' }), random.int(...EXP_SOON_MS));
     if (dice < 0.6) return this.#commit(enclave, by, 'note', toJson({ n, text: 'x'.repeat(random.int(0, 600)) }));
     if (dice < 0.7) return this.#commit(enclave, by, 'Shared', toJson({ key: `s${random.int(0, 9)}`, value: n }));
     if (dice < 0.78)
@@ -234,6 +247,11 @@ export class Workload {
     ];
     return this.#commit(enclave, enclave.owner, 'AC_Bundle', toJson({ ops, n }));
   }
+}
+
+/** It has expired, and perhaps an attempt that was not answered had been in time. */
+function isUnsure({ attempts }: Asked): boolean {
+  return errorCode(attempts.at(-1)?.answer ?? '') === 'expired' && attempts.some((attempt) => !isFinal(attempt));
 }
 
 const text = (content: Json): string =>
