@@ -48,6 +48,7 @@ test('Sender changes and deletes what is its own, and creates nothing', () => {
   assert.equal(ask('Own', 'a', 'set', false), 'forbidden');
   assert.equal(ask('Own', 'a', 'set', true), null);
   assert.equal(ask('Own', 'a', 'delete', true), null);
+  assert.equal(ask('Own', 'a', 'delete', false), 'no_change');
   assert.equal(ask('Shared', 'a', 'set', true), 'forbidden');
   assert.equal(ask('Shared', 'a', 'delete', true), 'forbidden');
 });
