@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { after, before, describe, test } from 'node:test';
 import { appended } from '../../../test/conformance/faulty-log.ts';
-import { holds } from '../../../test/conformance/log-conformance.ts';
+import { holds } from '../../../test/conformance/log/driver.ts';
 import { SampleEnclave } from '../../../test/conformance/sample-records.ts';
 import { missing, type RedisServer, startRedis } from '../../../test/parts/redis.ts';
 import { openRedis, type RedisStore } from '../../redis/redis-store.ts';

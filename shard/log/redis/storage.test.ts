@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { after, before, describe, test } from 'node:test';
 import { Redis } from 'ioredis';
 import { appended } from '../../../test/conformance/faulty-log.ts';
-import { holds } from '../../../test/conformance/log-conformance.ts';
+import { holds } from '../../../test/conformance/log/driver.ts';
 import { SampleEnclave } from '../../../test/conformance/sample-records.ts';
 import { inStep, missing, type RedisServer, type Replicated, startReplicated } from '../../../test/parts/redis.ts';
 import { waitFor } from '../../../test/parts/wait-for.ts';
