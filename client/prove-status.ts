@@ -3,7 +3,7 @@ import type { Conversation } from './conversation.ts';
 import type { Proofs } from './proofs.ts';
 import { query } from './reading.ts';
 import type { EncEvent } from './types.ts';
-import { isPredefined } from './verify-event.ts';
+import { isCustom } from './verify-event.ts';
 
 const DELETED = '0'.repeat(64);
 
@@ -17,7 +17,7 @@ export async function proveStatus(
   proofs: Proofs,
   events: readonly EncEvent[],
 ): Promise<EncEvent[]> {
-  const contents = events.filter((event) => !isPredefined(event.type));
+  const contents = events.filter((event) => isCustom(event.type));
   if (contents.length === 0) return [...events];
   const { ts } = await proofs.sth();
   const proved = ts === 0 ? [] : await proofs.stateBatch(contents.map((event) => ({ event: event.id })));

@@ -7,6 +7,7 @@ import { type Manifest, readManifest } from '../protocol/manifest.ts';
 import { authorizeCustom } from '../protocol/rules.ts';
 import { type AccessState, applyAccess, applyAccessBundle } from '../protocol/rules-access.ts';
 import {
+  isPredefined,
   type PredefinedContent,
   type PredefinedType,
   readContent,
@@ -102,7 +103,7 @@ export class Replay implements AccessState {
     const which = `event ${event.seq} (${event.type})`;
     const refused = statusRefusal(this.status, event.type);
     claim(refused === null, `${which} was accepted though the enclave is ${this.status}`);
-    const error = PREDEFINED.has(event.type) ? this.predefined(event, position, target) : this.custom(event, head);
+    const error = isPredefined(event.type) ? this.predefined(event, position, target) : this.custom(event, head);
     claim(error === null, `${which} was accepted though the rules refuse it (${error})`);
   }
 
@@ -231,20 +232,3 @@ export class Replay implements AccessState {
     this.tree = value === null ? smtDelete(this.tree, key) : smtSet(this.tree, key, value);
   }
 }
-
-const PREDEFINED: ReadonlySet<string> = new Set<PredefinedType>([
-  'Move',
-  'Grant',
-  'Revoke',
-  'Transfer',
-  'Gate',
-  'AC_Bundle',
-  'Shared',
-  'Own',
-  'Update',
-  'Delete',
-  'Pause',
-  'Resume',
-  'Terminate',
-  'Migrate',
-]);

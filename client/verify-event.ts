@@ -2,6 +2,7 @@ import { type Commit as ParsedCommit, parseCommit } from '../protocol/commit.ts'
 import { parseEvent, verifyEvent } from '../protocol/event.ts';
 import { type Json, toJson } from '../protocol/json.ts';
 import { parseReceipt, verifyReceipt } from '../protocol/receipt.ts';
+import { isPredefined } from '../protocol/rules-content.ts';
 import type { Verifier } from '../protocol/secp.ts';
 import { claim } from './check.ts';
 import type { Commit, EncEvent, Receipt } from './types.ts';
@@ -42,7 +43,7 @@ export function checkEvent(value: unknown, enclave: string, verifier: Verifier):
   );
   claim(erased || event.status !== 'deleted', `${which} is called deleted, but its content is there`);
   claim(
-    event.status === undefined || !isPredefined(event.type),
+    event.status === undefined || isCustom(event.type),
     `${which} is called ${event.status}, but a ${event.type} can't be`,
   );
   const fault = verifyEvent(event, verifier);
@@ -56,28 +57,10 @@ const FAULTS = {
   expired: 'it was accepted at or after its exp',
 } as const;
 
-/** Types that PROTOCOL §5 defines; all others are content, and only that can be updated or deleted. */
-export function isPredefined(type: string): boolean {
-  return PREDEFINED.has(type);
+/** Types that PROTOCOL §5 does not define are content, and only that can be updated or deleted. */
+export function isCustom(type: string): boolean {
+  return type !== 'Manifest' && !isPredefined(type);
 }
-
-const PREDEFINED: ReadonlySet<string> = new Set([
-  'Manifest',
-  'Move',
-  'Grant',
-  'Revoke',
-  'Transfer',
-  'Gate',
-  'AC_Bundle',
-  'Shared',
-  'Own',
-  'Update',
-  'Delete',
-  'Pause',
-  'Resume',
-  'Terminate',
-  'Migrate',
-]);
 
 function jsonOf(value: unknown, what: string): Json {
   try {

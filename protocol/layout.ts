@@ -36,6 +36,9 @@ export const TYPES = [
   'Lanes',
 ] as const;
 
+/** Names that no custom event may have. */
+export const RESERVED: ReadonlySet<string> = new Set(TYPES.slice(1));
+
 export const REQUEST_QUERY = 1;
 export const REQUEST_PULL = 2;
 export const REQUEST_INFO = 3;

@@ -2,6 +2,7 @@ import { utf8 } from './bytes.ts';
 import { opBit } from './columns.ts';
 import { isHex32 } from './hex.ts';
 import { byCodeUnit, isArray, isObject, type Json, type JsonObject } from './json.ts';
+import { RESERVED } from './layout.ts';
 import { MAX_SLOT_KEY_BYTES, TYPE_PATTERN } from './limits.ts';
 
 /**
@@ -81,24 +82,6 @@ const MAX_ROWS = 1024;
 const MAX_INIT = 4096;
 const STATE = /^[A-Z][A-Z0-9_]{0,63}$/;
 const TRAIT = /^([a-z][a-z0-9_]{0,63})\((0|[1-9][0-9]{0,8})\)$/;
-const PREDEFINED = new Set([
-  'Manifest',
-  'Move',
-  'Grant',
-  'Revoke',
-  'Transfer',
-  'Gate',
-  'AC_Bundle',
-  'Shared',
-  'Own',
-  'Update',
-  'Delete',
-  'Pause',
-  'Resume',
-  'Terminate',
-  'Migrate',
-  'Lanes',
-]);
 
 type Read<T> = (value: Json, path: string) => T;
 
@@ -211,7 +194,7 @@ function readLifecycle(value: Json, path: string): EventShape {
 function readCustom(value: Json, path: string): EventShape {
   const row = object(value, path);
   const event = required(row, 'event', path, (v, p) => {
-    if (PREDEFINED.has(eventType(v, p))) throw new Fault(p);
+    if (RESERVED.has(eventType(v, p))) throw new Fault(p);
     return v as string;
   });
   const operator = required(row, 'operator', path, text);

@@ -73,6 +73,29 @@ export type PredefinedContent =
   | MigrateContent;
 export type PredefinedType = PredefinedContent['type'];
 
+/** By type, so that none is left out. */
+const PREDEFINED: Readonly<Record<PredefinedType, true>> = {
+  Move: true,
+  Grant: true,
+  Revoke: true,
+  Transfer: true,
+  Gate: true,
+  AC_Bundle: true,
+  Shared: true,
+  Own: true,
+  Update: true,
+  Delete: true,
+  Pause: true,
+  Resume: true,
+  Terminate: true,
+  Migrate: true,
+};
+
+/** Has it a content that the protocol knows? The Manifest has a shape of its own (manifest.ts). */
+export function isPredefined(type: string): type is PredefinedType {
+  return Object.hasOwn(PREDEFINED, type);
+}
+
 /** The typed content, or where it does not fit: `op` is the index of the op of an AC_Bundle that does not. */
 export type ContentResult =
   | { readonly ok: true; readonly content: PredefinedContent }

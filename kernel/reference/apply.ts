@@ -7,6 +7,7 @@ import { readManifest } from '../../protocol/manifest.ts';
 import { authorizeCustom } from '../../protocol/rules.ts';
 import { applyAccess, applyAccessBundle } from '../../protocol/rules-access.ts';
 import {
+  isPredefined,
   type PredefinedContent,
   type PredefinedType,
   readContent,
@@ -103,27 +104,6 @@ export function statusDetail(state: State): string {
   return state.status === 'migrated' && state.newSequencer !== null
     ? `"new_sequencer":"${toHex(state.newSequencer)}"`
     : '';
-}
-
-const PREDEFINED: ReadonlySet<string> = new Set<PredefinedType>([
-  'Move',
-  'Grant',
-  'Revoke',
-  'Transfer',
-  'Gate',
-  'AC_Bundle',
-  'Shared',
-  'Own',
-  'Update',
-  'Delete',
-  'Pause',
-  'Resume',
-  'Terminate',
-  'Migrate',
-]);
-
-function isPredefined(type: string): type is PredefinedType {
-  return PREDEFINED.has(type);
 }
 
 function contentOf(bytes: Uint8Array): Json {
