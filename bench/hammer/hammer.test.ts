@@ -6,7 +6,7 @@ import type { Report } from './report.ts';
 import type { Goals, Settings } from './settings.ts';
 
 const SETTINGS: Omit<Settings, 'url'> = {
-  rate: 150,
+  rate: 80,
   seconds: 2,
   enclaves: 2,
   authors: 3,
@@ -20,7 +20,7 @@ const SETTINGS: Omit<Settings, 'url'> = {
   threads: 1,
   maxEvents: 100_000,
   lifetimeSeconds: 60,
-  settleSeconds: 60,
+  settleSeconds: 240,
   seed: 'hammer.test.ts',
 };
 /** These nodes share a machine with other tests: how fast they are says nothing. */
@@ -45,13 +45,13 @@ const words = (report: Report): string => report.findings.map(({ kind, what }) =
 
 describe('the hammer', { concurrency: 4 }, () => {
   test('finds nothing at an honest node, and has read and proved all of it', async () => {
-    const report = await run({}, { threads: 2, rate: 400, seconds: 3 });
+    const report = await run({}, { threads: 2, rate: 150, seconds: 5 });
     assert.equal(words(report), '');
     assert.deepEqual(report.verdict.reasons, []);
     assert.equal(report.verdict.ok, true);
     const { totals, seconds } = report;
-    assert.equal(totals.offered, 1200);
-    assert.equal(totals.acknowledged, 1200 + 2, 'the Manifests too');
+    assert.equal(totals.offered, 750);
+    assert.equal(totals.acknowledged, 750 + 2, 'the Manifests too');
     assert.equal(totals.read_back.events, totals.acknowledged);
     assert.equal(totals.read_back.enclaves, 2);
     assert.ok(totals.read_back.bundles >= 2 && totals.read_back.states > 0);
@@ -59,7 +59,7 @@ describe('the hammer', { concurrency: 4 }, () => {
       assert.ok((totals.reads[kind] ?? 0) > 0, `reads of kind ${kind}`);
     assert.equal(
       seconds.reduce((n, { acknowledged }) => n + acknowledged, 0),
-      1200,
+      750,
     );
     assert.ok(report.latency.p50_ms > 0 && report.latency.p999_ms >= report.latency.p50_ms);
   });
@@ -89,20 +89,20 @@ describe('the hammer', { concurrency: 4 }, () => {
   test('knows that a commit which never arrived never will, once it has expired', async () => {
     const isIt = firstOwn();
     const trouble = (asked: Asked) => (isIt(asked) && asked.method === 'POST' ? 'dropped' : undefined);
-    const report = await run({ trouble }, { lifetimeSeconds: 4, arrayShare: 0 });
+    const report = await run({ trouble }, { rate: 25, lifetimeSeconds: 4, arrayShare: 0 });
     assert.equal(words(report), '');
     assert.equal(report.verdict.ok, true);
-    assert.equal(report.totals.expired, 1);
+    assert.ok(report.totals.expired >= 1);
     assert.equal(report.totals.read_back.events, report.totals.acknowledged);
   });
 
   test('finds a commit in the log of which the node says nothing', async () => {
     const isIt = firstOwn();
     const trouble = (asked: Asked) => (isIt(asked) ? 'cut' : undefined);
-    const report = await run({ trouble }, { lifetimeSeconds: 2, arrayShare: 0, settleSeconds: 16 });
+    const report = await run({ trouble }, { rate: 25, lifetimeSeconds: 2, arrayShare: 0, settleSeconds: 24 });
     assert.equal(words(report), '');
     assert.equal(report.verdict.ok, true);
-    assert.equal(report.totals.read_back.events, report.totals.acknowledged + 1);
+    assert.ok(report.totals.read_back.events > report.totals.acknowledged);
   });
 
   test('finds an acknowledged event that is left out of the log', async () => {
@@ -224,9 +224,9 @@ describe('the hammer', { concurrency: 4 }, () => {
   });
 
   test('ends the load when it remembers as many events as it may', async () => {
-    const report = await run({}, { seconds: 3600, maxEvents: 60 });
+    const report = await run({}, { seconds: 3600, maxEvents: 60, inFlight: 60 });
     assert.equal(words(report), '');
-    assert.ok(report.totals.acknowledged >= 60 && report.totals.acknowledged < 600);
+    assert.ok(report.full && report.totals.acknowledged >= 60 && report.totals.acknowledged < 130);
     assert.equal(report.totals.read_back.events, report.totals.acknowledged);
   });
 

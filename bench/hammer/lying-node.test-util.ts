@@ -49,7 +49,10 @@ export class LyingNode implements AsyncDisposable {
   private constructor(node: TestNode, options: LyingNodeOptions) {
     this.#node = node;
     this.#options = options;
-    this.#server = createServer((request, response) => void this.#serve(request, response));
+    // A node that is being stopped resets what is under way: whoever asked sees that, too.
+    this.#server = createServer((request, response) => {
+      this.#serve(request, response).catch(() => request.socket.destroy());
+    });
   }
 
   static async start(options: LyingNodeOptions = {}): Promise<LyingNode> {

@@ -12,6 +12,7 @@ import type { EncEvent } from '../../client/types.ts';
 import { checkEvent } from '../../client/verify-event.ts';
 import { Chain } from './chain.ts';
 import type { FindingKind, Findings } from './findings.ts';
+import { STALE_MS } from './settings.ts';
 import type { Site } from './site.ts';
 
 export interface ReadBack {
@@ -33,6 +34,8 @@ export interface ReadingBackModules {
 
 const PAGE = 1000;
 const POLL_MS = 200;
+/** Refusals that time may mend. */
+const WAITED_FOR = new Set(['bundle_open', 'enclave_regressed']);
 
 /**
  * Reads one enclave back from its first event, as somebody who was never there: no memory of the SDK is used, only the
@@ -54,7 +57,9 @@ class ReadingBack {
   readonly #hashes = new Set<string>();
   /** hash of the last commit to each slot, as replayed */
   readonly #slots = new Map<string, { key: StateKey; hash: string }>();
+  /** by seq, of what was known when the reading began: 1 if it is there */
   readonly #found: Uint8Array;
+  #events = 0;
 
   constructor(site: Site, until: number, modules: ReadingBackModules) {
     this.#site = site;
@@ -70,83 +75,84 @@ class ReadingBack {
   }
 
   async run(): Promise<ReadBack> {
-    const sth = await this.#covered();
+    const { sth, end } = await this.#covered();
     const chain = new Chain(this.#proofs, sth, this.#site);
-    const events = await this.#walk(chain);
+    await this.#walk(chain, end);
     this.#missing();
     await this.#check(() => chain.finish());
     const states = (await this.#check(() => this.#states())) ?? 0;
     const heads = (await this.#check(() => this.#heads(sth))) ?? 0;
-    return { events, bundles: sth.ts, states, heads };
+    return { events: this.#events, bundles: sth.ts, states, heads };
   }
 
-  /** The tree head, once no bundle is open any more: it then speaks for every event. */
-  async #covered(): Promise<TreeHead> {
+  /**
+   * A tree head that speaks for every event that is known, and the last event of its last bundle: how far is read. What is
+   * accepted later is no part of it.
+   */
+  async #covered(): Promise<{ sth: TreeHead; end: number }> {
+    const known = this.#found.length - 1;
+    const stale = Date.now() + STALE_MS;
     for (;;) {
       try {
         const { head } = await this.#talk.info();
-        await this.#proofs.event({ seq: head });
-        return await this.#proofs.sth();
+        if (head >= known || Date.now() > stale) {
+          await this.#proofs.event({ seq: head });
+          const sth = await this.#proofs.sth();
+          const last = await this.#proofs.inclusion({ leaf_index: sth.ts - 1 }, sth);
+          return { sth, end: last.first_seq + last.bundle_size - 1 };
+        }
       } catch (error) {
-        if (
-          !(error instanceof Refused) ||
-          (error.code !== 'bundle_open' && error.code !== 'enclave_regressed') ||
-          Date.now() > this.#until
-        )
-          throw error;
+        if (!(error instanceof Refused && WAITED_FOR.has(error.code)) || Date.now() > this.#until) throw error;
       }
       await this.#clock.sleep(POLL_MS);
     }
   }
 
-  /** All events in order. Returns how many there are. */
-  async #walk(chain: Chain): Promise<number> {
-    let after = -1;
-    let events = 0;
-    for (;;) {
+  /** All events up to `end`, in order. */
+  async #walk(chain: Chain, end: number): Promise<void> {
+    for (let after = -1; after < end; ) {
       if (Date.now() > this.#until)
         throw new EncError('unread', `there was no time for what comes after event ${after}`);
-      const page = (await this.#talk.askAs('/', { type: 'Pull', after_seq: after, limit: PAGE })) as {
+      const limit = Math.min(PAGE, end - after);
+      const page = (await this.#talk.askAs('/', { type: 'Pull', after_seq: after, limit })) as {
         events?: unknown[];
         head?: number;
       };
-      if (!Array.isArray(page.events) || typeof page.head !== 'number')
+      if (!Array.isArray(page.events) || page.events.length > limit || typeof page.head !== 'number')
         throw new NodeLied('Pull', 'it is not a page of events', page);
       for (const value of page.events) {
         await this.#check(async () => {
           const event = checkEvent(value, this.#site.id, this.#m.secp);
           claim(event.sequencer === this.#site.sequencer, `event ${event.seq} is signed by another sequencer`);
           this.#compare(event);
-          await chain.take(event, page.head as number);
+          if (event.seq <= end) await chain.take(event, page.head as number);
         }, value);
       }
-      events += page.events.length;
+      this.#events += page.events.length;
       this.#m.progress(page.events.length);
       const last = (page.events.at(-1) as { seq?: unknown } | undefined)?.seq;
-      if (typeof last !== 'number' || last <= after) {
-        this.#say('proof', `the events end at ${after}, but the head is ${page.head}`);
-        return events;
-      }
+      if (typeof last !== 'number' || last <= after)
+        return this.#say('proof', `the events end at ${after}, but ${end} is in the tree`);
       after = last;
-      if (after >= page.head) return events;
     }
   }
 
   /** One event against the ledger, and against those before it. */
   #compare(event: EncEvent): void {
-    const { ledger, undecided, disputed } = this.#site;
+    const { ledger, open, undecided, disputed } = this.#site;
     const { seq, id, hash } = event;
     const short = Buffer.from(hash, 'hex').toString('latin1', 0, 16);
     if (this.#hashes.has(short))
       this.#say('duplicate', `commit ${hash} is there twice, the second time as event ${seq}`, event);
     this.#hashes.add(short);
     // Found in the log: that is what became of it.
-    const wasUndecided = undecided.delete(hash);
+    undecided.delete(hash);
+    const isOpen = open.has(hash);
     const known = ledger.id(seq);
     if (known === id) this.#found[seq] = 1;
     else if (known !== null)
       this.#say('proof', `event ${seq} is ${id}, but ${known} was shown before (equivocation)`, event);
-    if (!ledger.isAcknowledged(seq) && !wasUndecided && !disputed.has(hash))
+    if (!ledger.isAcknowledged(seq) && !isOpen && !disputed.has(hash))
       this.#say('proof', `event ${seq} (${hash}) was refused, or has expired, or was never sent`, event);
     if (event.type === 'Own' || event.type === 'Shared') {
       const { key } = event.content as { key: string };
@@ -157,7 +163,7 @@ class ReadingBack {
 
   #missing(): void {
     const { ledger } = this.#site;
-    for (let seq = 0; seq < ledger.length; seq++) {
+    for (let seq = 0; seq < this.#found.length; seq++) {
       if (this.#found[seq] === 1) continue;
       if (ledger.isAcknowledged(seq))
         this.#say('lost', `the acknowledged event ${seq} (${ledger.id(seq)}) is not there`);

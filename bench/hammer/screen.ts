@@ -49,8 +49,7 @@ class Lines implements Screen {
 function line(sight: Sight): string {
   const { series, phase, elapsed } = sight;
   if (phase === 'reading' || phase === 'done') return `${PHASES[phase]}: ${number(sight.readBack)} events`;
-  const last = series.seconds.slice(-EVERY);
-  const { rate, offered, errors, p50, p99 } = figures(last);
+  const { rate, offered, errors, p50, p99 } = figures(lately(sight));
   return `${elapsed.toFixed(0).padStart(4)} s  ${phase === 'load' ? '' : `${PHASES[phase]}  `}offered ${offered}/s  acknowledged ${rate}/s  p50 ${p50} ms  p99 ${p99} ms  open ${series.open}${errors}`;
 }
 
@@ -82,7 +81,7 @@ const SHOWN_SECONDS = 60;
 function picture(sight: Sight): string[] {
   const { settings, series, phase, elapsed, findings } = sight;
   const seconds = series.seconds;
-  const { rate, offered, reads, p50, p99 } = figures(seconds.slice(-5));
+  const { rate, offered, reads, p50, p99 } = figures(lately(sight));
   const total = seconds.reduce((n, { acknowledged }) => n + acknowledged, 0);
   const all: Record<string, number> = {};
   for (const second of seconds) addAll(all, second.errors);
@@ -106,6 +105,11 @@ function picture(sight: Sight): string[] {
     findings.length === 0 ? 'findings  none' : `findings  ${findings.length}, the last: ${findings.at(-1)?.what}`,
   );
   return lines;
+}
+
+/** The last seconds of the load: what comes after it is no rate. */
+function lately({ series, settings }: Sight): Second[] {
+  return series.seconds.slice(0, Math.max(1, Math.floor(settings.seconds))).slice(-EVERY);
 }
 
 function figures(seconds: readonly Second[]): {

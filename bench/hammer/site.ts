@@ -22,7 +22,9 @@ export class Site {
   readonly sequencer: string;
   readonly ledger = new Ledger();
   readonly drafts: Drafts;
-  /** Commits whose outcome could not be learned yet, by hash. */
+  /** Hashes of commits that were sent and whose outcome is not known, the undecided ones among them. */
+  readonly open = new Set<string>();
+  /** Commits whose outcome could not be learned in time, by hash. */
   readonly undecided = new Map<string, Commit>();
   /** Hashes of commits whose receipts did not check: not asked for again. Each is a finding already. */
   readonly disputed = new Set<string>();

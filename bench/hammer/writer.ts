@@ -48,6 +48,7 @@ export class Writer {
       drafts.map(async (draft) => ({ draft, intended, commit: await this.#sign(site, draft) })),
     );
     site.sent += sendings.length;
+    for (const { commit } of sendings) site.open.add(commit.hash);
     const [only] = sendings;
     if (only && sendings.length === 1)
       return this.#settle(site, only, () => site.writer.submit(only.commit, SETTLE), false);
@@ -90,6 +91,7 @@ export class Writer {
       else throw error;
     }
     site.undecided.delete(commit.hash);
+    site.open.delete(commit.hash);
   }
 
   /** Answers in order, or nothing when the answer as a whole does not check: then each commit is sent alone. */
@@ -109,6 +111,12 @@ export class Writer {
 
   /** `sent`: it may have been accepted before the first attempt of this call. */
   async #settle(site: Site, sending: Sending, first: () => Promise<Receipt>, sent: boolean): Promise<void> {
+    await this.#attempts(site, sending, first, sent);
+    const { hash } = sending.commit;
+    if (!site.undecided.has(hash)) site.open.delete(hash);
+  }
+
+  async #attempts(site: Site, sending: Sending, first: () => Promise<Receipt>, sent: boolean): Promise<void> {
     const { commit, draft, intended } = sending;
     const { tally } = this.#m;
     let attempt = first;
