@@ -105,7 +105,6 @@ export class Crew {
       acknowledged: this.#sites.reduce((sum, site) => sum + site.ledger.acknowledged, 0),
       undecided,
       counts: this.#findings.counts,
-      reads: this.#tally.reads,
       readBack,
       full: this.#offer?.full ?? false,
     };

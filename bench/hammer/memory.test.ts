@@ -54,7 +54,7 @@ function part(second: number, latencies: readonly number[], errors: Record<strin
     shed: 1,
     acknowledged: latencies.length,
     expired: 0,
-    reads: 2,
+    reads: { head: 2 },
     readErrors: {},
     open: 3,
   };

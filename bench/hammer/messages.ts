@@ -29,8 +29,6 @@ export interface CrewResult {
   readonly acknowledged: number;
   readonly undecided: number;
   readonly counts: FindingCounts;
-  /** reads during the load, by kind */
-  readonly reads: Readonly<Record<string, number>>;
   readonly readBack: {
     readonly enclaves: number;
     readonly events: number;

@@ -111,7 +111,7 @@ export function makeReport(run: Gathered): Report {
     expired: sum((second) => second.expired),
     undecided: results.reduce((n, { undecided }) => n + undecided, 0),
     errors: merged(({ errors }) => errors),
-    reads: total(results.map(({ reads }) => reads)),
+    reads: merged(({ reads }) => reads),
     read_errors: merged(({ read_errors }) => read_errors),
     findings,
     read_back: total(results.map(({ readBack }) => readBack)) as CrewResult['readBack'],

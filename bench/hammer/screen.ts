@@ -128,7 +128,7 @@ function figures(seconds: readonly Second[]): {
   return {
     rate: mean((second) => second.acknowledged),
     offered: mean((second) => second.offered),
-    reads: mean((second) => second.reads),
+    reads: mean(({ reads }) => Object.values(reads).reduce((a, b) => a + b, 0)),
     errors: errors === '' ? '' : `  errors: ${errors}`,
     p50: ms(Math.max(0, ...seconds.map(({ p50_ms }) => p50_ms))),
     p99: ms(Math.max(0, ...seconds.map(({ p99_ms }) => p99_ms))),

@@ -19,7 +19,8 @@ export interface Second extends Latency {
   readonly acknowledged: number;
   readonly expired: number;
   readonly errors: Readonly<Record<string, number>>;
-  readonly reads: number;
+  /** answered and proved, by kind */
+  readonly reads: Readonly<Record<string, number>>;
   readonly read_errors: Readonly<Record<string, number>>;
   /** commits whose outcome was open at its end */
   readonly open: number;
@@ -31,12 +32,12 @@ interface Growing {
   acknowledged: number;
   expired: number;
   errors: Record<string, number>;
-  reads: number;
+  reads: Record<string, number>;
   readErrors: Record<string, number>;
   latency: RecordableHistogram;
 }
 
-/** Puts the seconds of all threads together. Of a second that is over, only its figures are kept: some 300 bytes. */
+/** Puts the seconds of all threads together. Of a second that is over, only its figures are kept: some 500 bytes. */
 export class Series {
   readonly seconds: Second[] = [];
   readonly timeline = new Timeline();
@@ -65,14 +66,15 @@ export class Series {
         acknowledged: 0,
         expired: 0,
         errors: {},
-        reads: 0,
+        reads: {},
         readErrors: {},
         latency: histogram(),
       };
       this.#growing.set(part.second, at);
     }
-    for (const key of ['offered', 'shed', 'acknowledged', 'expired', 'reads'] as const) at[key] += part[key];
+    for (const key of ['offered', 'shed', 'acknowledged', 'expired'] as const) at[key] += part[key];
     addAll(at.errors, part.errors);
+    addAll(at.reads, part.reads);
     addAll(at.readErrors, part.readErrors);
     if (part.latency.count > 0) {
       at.latency.add(part.latency);

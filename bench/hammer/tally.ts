@@ -15,7 +15,8 @@ export interface SecondPart {
   readonly errors: Readonly<Record<string, number>>;
   /** Commits that expired before anybody took them. */
   readonly expired: number;
-  readonly reads: number;
+  /** reads that were answered and checked, by kind */
+  readonly reads: Readonly<Record<string, number>>;
   readonly readErrors: Readonly<Record<string, number>>;
   /** commits whose outcome is open at its end */
   readonly open: number;
@@ -36,7 +37,7 @@ interface Counters {
   acknowledged: number;
   errors: Record<string, number>;
   expired: number;
-  reads: number;
+  reads: Record<string, number>;
   readErrors: Record<string, number>;
   latency: RecordableHistogram;
   slots: Uint8Array;
@@ -48,7 +49,7 @@ const fresh = (): Counters => ({
   acknowledged: 0,
   errors: {},
   expired: 0,
-  reads: 0,
+  reads: {},
   readErrors: {},
   latency: histogram(),
   slots: new Uint8Array(SLOTS),
@@ -61,7 +62,6 @@ export const histogram = (): RecordableHistogram => createHistogram({ lowest: 1,
 export class Tally {
   readonly #start: number;
   readonly #send: (part: SecondPart) => void;
-  readonly #byRead: Record<string, number> = {};
   #second = 0;
   #now = fresh();
   /** commits whose outcome is open */
@@ -72,11 +72,6 @@ export class Tally {
   constructor(start: number, send: (part: SecondPart) => void) {
     this.#start = start;
     this.#send = send;
-  }
-
-  /** reads that were answered and checked, by kind */
-  get reads(): Readonly<Record<string, number>> {
-    return this.#byRead;
   }
 
   offer(commits: number): void {
@@ -106,8 +101,7 @@ export class Tally {
   }
 
   read(kind: Read): void {
-    this.#at().reads++;
-    add(this.#byRead, kind);
+    add(this.#at().reads, kind);
   }
 
   readError(code: string): void {
