@@ -18,15 +18,17 @@ module.exports = {
     { name: 'no-cycles', severity: 'error', from: {}, to: { circular: true } },
     { name: 'resolvable', severity: 'error', from: {}, to: { couldNotResolve: true } },
     only('protocol', []),
+    only('tracing', []),
     only('kernel', ['protocol']),
     // What routers and shards share: the link between them, the topology.
-    only('cluster', ['protocol']),
-    only('shard', ['cluster', 'kernel', 'protocol']),
+    only('cluster', ['protocol', 'tracing']),
+    only('shard', ['cluster', 'kernel', 'protocol', 'tracing']),
     // A router has the same HTTP door as a single node, and settings of the same kind; nothing of what is behind the door.
     only('router', [
       'cluster',
       'kernel',
       'protocol',
+      'tracing',
       'shard/(api|config)',
       'shard/(listening|enclave/answers|admission/token-bucket|signer/admin-token)\\.ts',
     ]),
@@ -62,8 +64,21 @@ module.exports = {
     {
       name: 'product-imports-no-dev-dependency',
       severity: 'error',
-      from: { path: '^(protocol|cluster|shard|router|client|cli|kernel/(wasm|reference))', pathNot: TEST },
+      from: { path: '^(protocol|tracing|cluster|shard|router|client|cli|kernel/(wasm|reference))', pathNot: TEST },
       to: { dependencyTypes: ['npm-dev'], pathNot: '^node_modules/@types/' },
+    },
+    {
+      name: 'opentelemetry-stays-in-its-room',
+      comment: 'All others hold a Traced or null; the SDK is loaded by one file, and only where traces are exported.',
+      severity: 'error',
+      from: { pathNot: ['^tracing/', TEST] },
+      to: { path: '^node_modules/@opentelemetry/' },
+    },
+    {
+      name: 'sdk-of-traces-is-loaded-by-one-file',
+      severity: 'error',
+      from: { pathNot: ['^tracing/(exporting|counted-spans)\\.ts$', '^node_modules/', TEST] },
+      to: { path: '^node_modules/@opentelemetry/(sdk|exporter|otlp|resources)' },
     },
     {
       name: 'composition-roots-are-not-imported',

@@ -195,7 +195,7 @@ export function push(actor: EnclaveActor, ic: Uint8Array): Promise<Uint8Array> {
       if (code === 0) resolve(body);
       else reject(new Error(Buffer.from(body).toString()));
     };
-    actor.push({ ic, flags: STAGE_VERIFIED, reply, arrived: 0 });
+    actor.push({ ic, flags: STAGE_VERIFIED, reply, arrived: 0, trace: null });
   });
 }
 

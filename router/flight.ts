@@ -1,4 +1,5 @@
 import type { Exchange } from '../shard/api/api.ts';
+import type { Traced } from '../tracing/traced.ts';
 import type { Route } from './routes.ts';
 
 /** Whoever waits for an answer: a whole HTTP exchange, or one element of an array. */
@@ -40,6 +41,9 @@ export class Flight {
   /** a streamed answer has begun */
   begun = false;
   done = false;
+  /** the span of the call, null if it is not traced; and of the sending that is under way */
+  trace: Traced | null = null;
+  attempt: Traced | null = null;
 
   constructor(
     op: number,

@@ -4,7 +4,9 @@ import { NOBODY, STREAM_SNAPSHOT } from '../cluster/link/records.ts';
 import type { ClusterView } from '../cluster/topology/cluster-view.ts';
 import type { Topology } from '../cluster/topology/topology.ts';
 import { errorNumber } from '../protocol/errors.ts';
+import { noteError } from '../shard/api/answer.ts';
 import { errorBytes } from '../shard/enclave/answers.ts';
+import { beginAttempt, endAttempt } from './attempt.ts';
 import type { Flight } from './flight.ts';
 import type { RouterMetrics } from './metrics.ts';
 import { candidate, ownedBy, ownerOf, type Routes } from './routes.ts';
@@ -102,13 +104,17 @@ export class Forwarder implements LinkEvents {
     const shard = this.#pick(flight, now);
     const link = shard < 0 ? undefined : this.#links.get(shard);
     flight.shard = shard;
+    if (flight.trace !== null && link !== undefined) beginAttempt(flight, flight.trace, this.#takeOver);
     switch (link?.send(flight, this.#takeOver, now)) {
       case 'sent':
         return;
       case 'full':
         this.#m.metrics?.full.inc();
+        endAttempt(flight, 'full', 'overloaded');
         return this.#finish(flight, OVERLOADED, errorBytes(OVERLOADED));
       default:
+        // No link at the moment: nothing was sent.
+        flight.attempt = null;
         return this.#wait(flight, now);
     }
   }
@@ -168,9 +174,11 @@ export class Forwarder implements LinkEvents {
     this.#waiting.push(flight);
   }
 
-  #again(flight: Flight, pause: number): void {
+  /** `why`: what the last sending came to. */
+  #again(flight: Flight, why: string, pause: number): void {
     const now = performance.now();
     this.#m.metrics?.retries.inc();
+    flight.trace?.event('retry', { 'enc.reason': why, 'enc.shard': flight.shard, 'enc.pause_ms': pause });
     if (flight.flowing) return this.#unrepeatable(flight);
     if (now >= flight.deadline) return this.expired(flight);
     if (pause === 0) return this.#dispatch(flight, now);
@@ -178,9 +186,10 @@ export class Forwarder implements LinkEvents {
     this.#wait(flight, now);
   }
 
-  #hop(flight: Flight): void {
+  #hop(flight: Flight, why: string): void {
+    endAttempt(flight, why);
     flight.hops++;
-    this.#again(flight, flight.hops % HOPS_AT_ONCE === 0 ? PAUSE_MS : 0);
+    this.#again(flight, why, flight.hops % HOPS_AT_ONCE === 0 ? PAUSE_MS : 0);
   }
 
   #unrepeatable(flight: Flight): void {
@@ -198,14 +207,17 @@ export class Forwarder implements LinkEvents {
   #end(flight: Flight): void {
     if (flight.done) return;
     flight.done = true;
+    endAttempt(flight, 'cancelled');
     this.#pending -= flight.body.length;
     this.#pumps.delete(flight);
   }
 
   answered(flight: Flight, code: number, body: Uint8Array): void {
+    if (flight.attempt !== null) noteError(flight.attempt, code);
+    endAttempt(flight, 'answered');
     if (code === UNAVAILABLE && !flight.flowing) {
       const pause = RETRY_PAUSES[flight.refusals++];
-      if (pause !== undefined) return this.#again(flight, pause);
+      if (pause !== undefined) return this.#again(flight, 'unavailable', pause);
     }
     if (flight.astray && flight.route && code !== UNAVAILABLE) ownedBy(flight.route, flight.shard);
     this.#finish(flight, code, body);
@@ -217,27 +229,29 @@ export class Forwarder implements LinkEvents {
     flight.released = released;
     flight.avoid = owner === NOBODY ? from : -1;
     if (flight.route) flight.route.owner = -1;
-    this.#hop(flight);
+    this.#hop(flight, 'moved');
   }
 
   misrouted(flight: Flight, enclave: Uint8Array): void {
     flight.route = this.#m.routes.of(enclave);
     flight.owner = -1;
-    this.#hop(flight);
+    this.#hop(flight, 'misrouted');
   }
 
   stale(flight: Flight): void {
     this.#m.metrics?.stale.inc();
     flight.owner = -1;
-    this.#hop(flight);
+    this.#hop(flight, 'stale');
   }
 
   lost(flight: Flight): void {
-    this.#again(flight, 0);
+    endAttempt(flight, 'lost', 'link_lost');
+    this.#again(flight, 'lost', 0);
   }
 
   expired(flight: Flight): void {
     this.#m.metrics?.expired.inc();
+    endAttempt(flight, 'expired', 'timeout');
     const { code, body } = this.#m.misshaped(flight) ?? { code: UNAVAILABLE, body: errorBytes(UNAVAILABLE) };
     this.#finish(flight, code, body);
   }
@@ -265,11 +279,13 @@ export class Forwarder implements LinkEvents {
   }
 
   ended(flight: Flight, bytes: Uint8Array): void {
+    endAttempt(flight, 'answered');
     this.#end(flight);
     flight.exchange?.end(bytes);
   }
 
   aborted(flight: Flight): void {
+    endAttempt(flight, 'aborted', 'aborted');
     this.#end(flight);
     flight.exchange?.fail(new Error('the shard broke its answer off'));
   }

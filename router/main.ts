@@ -3,6 +3,8 @@ import { RedisTopology } from '../cluster/topology/redis-topology.ts';
 import manifest from '../package.json' with { type: 'json' };
 import { ConfigError } from '../shard/config/env.ts';
 import { readSecrets } from '../shard/config/secrets.ts';
+import { readTracing } from '../shard/config/tracing-config.ts';
+import { openTracing } from '../tracing/open-tracing.ts';
 import { makeRouterConfig, readRouterEnv } from './config/router-config.ts';
 import { startRouter } from './router.ts';
 
@@ -21,7 +23,15 @@ async function main(): Promise<void> {
     logger.warn({ error }, 'no connection to the topology store'),
   );
   await store.connected(TOPOLOGY_MS);
-  const router = await startRouter(config, secrets.adminToken, { logger, version: manifest.version, store });
+  const { version } = manifest;
+  const tracing = await openTracing(readTracing(process.env), {
+    service: 'enc-router',
+    version,
+    shard: null,
+    headers: secrets.traceHeaders,
+    warn: (fields, message) => logger.warn(fields, message),
+  });
+  const router = await startRouter(config, secrets.adminToken, { logger, version, store, tracing });
   let stopping = false;
   const stop = (): void => {
     if (stopping) process.exit(1); // a second signal means now

@@ -15,9 +15,11 @@ import {
 import { ADMIN, ANYWHERE, BY_PATH } from '../cluster/link/records.ts';
 import { type Inspection, type InspectMode, type Inspector, REQUEST_SEQUENCER } from '../kernel/kernel.ts';
 import { concat } from '../protocol/bytes.ts';
+import { toHex } from '../protocol/hex.ts';
 import type { AnswerMetrics } from '../shard/api/answer.ts';
 import type { Api, Exchange } from '../shard/api/api.ts';
 import { errorBytes } from '../shard/enclave/answers.ts';
+import { TRACED_ELEMENTS } from '../tracing/limits.ts';
 import { ArrayAnswer } from './array-answer.ts';
 import { findEnclave } from './find-enclave.ts';
 import { Flight, type Target } from './flight.ts';
@@ -113,6 +115,8 @@ export class RouterApi implements Api {
   #forward(op: number, flags: number, body: Uint8Array, route: Route | null, exchange: Exchange): void {
     const now = performance.now();
     const flight = new Flight(op, flags, body, route, exchange, exchange, now + this.#o.timeout);
+    flight.trace = exchange.trace;
+    if (route !== null) exchange.trace?.set({ 'enc.enclave': toHex(route.enclave) });
     this.#m.forwarder.submit(flight, now);
   }
 
@@ -145,6 +149,7 @@ export class RouterApi implements Api {
   #array(exchange: Exchange, body: Buffer, { bytes, count }: Inspection, enclave: Uint8Array | undefined): void {
     if (count === 0) return exchange.answer(0, EMPTY_ARRAY);
     const { forwarder, routes } = this.#m;
+    exchange.trace?.set({ 'enc.array.commits': count });
     const flags = (enclave ? BY_PATH : 0) | admin(exchange, body);
     const answer = new ArrayAnswer(exchange, count, this.#m.metrics);
     const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
@@ -161,7 +166,9 @@ export class RouterApi implements Api {
       if (last === null || Buffer.compare(last.enclave, id) !== 0) last = routes.of(id);
       const from = view.getUint32(at + 8, true);
       const element = body.subarray(from, from + view.getUint32(at + 12, true));
-      forwarder.submit(new Flight(OP_POST, flags, element, last, target, null, now + this.#o.timeout), now);
+      const flight = new Flight(OP_POST, flags, element, last, target, null, now + this.#o.timeout);
+      if (i < TRACED_ELEMENTS) flight.trace = exchange.trace;
+      forwarder.submit(flight, now);
     }
   }
 }

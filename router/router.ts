@@ -13,6 +13,8 @@ import { createOperatorServer } from '../shard/api/operator.ts';
 import { createServer } from '../shard/api/server.ts';
 import { closeDoor, httpUrl } from '../shard/listening.ts';
 import { openAdminToken } from '../shard/signer/admin-token.ts';
+import { createSpanMetrics } from '../tracing/metrics.ts';
+import type { Tracing } from '../tracing/tracing.ts';
 import type { RouterConfig } from './config/router-config.ts';
 import { Forwarder } from './forwarder.ts';
 import { createRouterMetrics } from './metrics.ts';
@@ -36,13 +38,15 @@ export interface RouterHooks {
   readonly version: string;
   /** closed with the router */
   readonly store: TopologyStore;
+  /** closed with the router; nothing is traced without it */
+  readonly tracing?: Tracing | null;
 }
 
 /** A router: the public API of a cluster. It keeps nothing, so there may be any number of them. */
 export async function startRouter(
   config: RouterConfig,
   adminSecret: string | null,
-  { logger, version, store }: RouterHooks,
+  { logger, version, store, tracing = null }: RouterHooks,
 ): Promise<RunningRouter> {
   const { http } = config;
   const view = new ClusterView(store, {
@@ -91,7 +95,8 @@ export async function startRouter(
   );
   const token = openAdminToken(config.keys, adminSecret);
   const isAdmin = adminAccess({ token, development: token.file !== null && config.loopback });
-  const door = { api, metrics, isAdmin, logger };
+  if (tracing) createSpanMetrics(register, () => tracing.counts);
+  const door = { api, metrics, isAdmin, logger, tracing };
   const app = createServer(
     {
       maxBody: http.maxBody,
@@ -117,6 +122,7 @@ export async function startRouter(
     forwarder?.close();
     view.close();
     await store.close();
+    await tracing?.close();
     await operator.close();
   };
   return { url: httpUrl(app), operatorUrl: config.operator ? httpUrl(operator) : '', stop };

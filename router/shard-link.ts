@@ -8,6 +8,7 @@ import {
   decodeWelcome,
   encodeProof,
   LINK_VERSIONS,
+  TRACED_SINCE,
   type Versions,
   type Welcome,
 } from '../cluster/link/handshake.ts';
@@ -28,6 +29,7 @@ import {
   TOPOLOGY,
 } from '../cluster/link/records.ts';
 import { readTopology, writeTopology } from '../cluster/link/topology-record.ts';
+import { encodeTraceContext } from '../cluster/link/trace-context.ts';
 import { isTopology, type Topology } from '../cluster/topology/topology.ts';
 import type { Flight } from './flight.ts';
 
@@ -150,6 +152,7 @@ export class ShardLink {
       id,
       version,
       left: Math.max(0, Math.min(0xffffffff, Math.ceil(flight.deadline - now))),
+      trace: flight.attempt === null || welcome.version < TRACED_SINCE ? null : encodeTraceContext(flight.attempt.wire),
       enclave: flight.route === null ? NO_ENCLAVE : flight.route.enclave,
       body,
     });

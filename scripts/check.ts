@@ -12,7 +12,20 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 
 const ROOT = fileURLToPath(new URL('..', import.meta.url));
-const ROOMS = ['protocol', 'kernel', 'cluster', 'shard', 'router', 'client', 'cli', 'bench', 'test', 'scripts', 'bin'];
+const ROOMS = [
+  'protocol',
+  'tracing',
+  'kernel',
+  'cluster',
+  'shard',
+  'router',
+  'client',
+  'cli',
+  'bench',
+  'test',
+  'scripts',
+  'bin',
+];
 
 const bin = (name: string) => join(ROOT, 'node_modules', '.bin', name);
 const STEPS: Record<string, string[]> = {

@@ -1,8 +1,10 @@
 import pino from 'pino';
 import manifest from '../package.json' with { type: 'json' };
+import { openTracing } from '../tracing/open-tracing.ts';
 import { makeConfig } from './config/config.ts';
 import { ConfigError, readEnv } from './config/env.ts';
 import { readSecrets } from './config/secrets.ts';
+import { readTracing } from './config/tracing-config.ts';
 import { type RunningShard, startShard } from './shard.ts';
 
 /** Exit codes: 0 drained, 1 could not start or had to stop, 2 wrong settings. */
@@ -13,9 +15,18 @@ async function main(): Promise<void> {
   const secrets = readSecrets(process.env);
   const logger = pino({ level: config.logLevel, base: null }, pino.destination({ dest: 2, sync: false }));
   if (secrets.advice) logger.warn(secrets.advice);
+  const { version } = manifest;
+  const tracing = await openTracing(readTracing(process.env), {
+    service: config.cluster ? 'enc-shard' : 'enc-node',
+    version,
+    shard: config.cluster?.shard ?? null,
+    headers: secrets.traceHeaders,
+    warn: (fields, message) => logger.warn(fields, message),
+  });
   const shard = await startShard(config, secrets.adminToken, {
     logger,
-    version: manifest.version,
+    version,
+    tracing,
     onFatal: (reason) => {
       // Going on could mean acknowledging what is not on disk. A restart replays what is.
       process.stderr.write(`enc-node: ${reason}; stopping\n`);

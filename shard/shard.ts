@@ -9,6 +9,8 @@ import { type Kernel, type KernelHost, STAGE_FULL } from '../kernel/kernel.ts';
 import { createWasmInspector } from '../kernel/wasm-inspector.ts';
 import { createWasmKernel } from '../kernel/wasm-kernel.ts';
 import { loadWasmModule, wasmSha256 } from '../kernel/wasm-module.ts';
+import { createSpanMetrics } from '../tracing/metrics.ts';
+import type { Tracing } from '../tracing/tracing.ts';
 import { Admission } from './admission/admission.ts';
 import { adminAccess } from './api/admin-access.ts';
 import type { DoorModules } from './api/http-exchange.ts';
@@ -56,6 +58,8 @@ export interface ShardHooks {
   readonly now?: () => number;
   /** The process must not go on: a sync failed, or what was acknowledged can no longer be trusted. */
   readonly onFatal: (reason: string) => void;
+  /** closed with the shard; nothing is traced without it */
+  readonly tracing?: Tracing | null;
 }
 
 /** Tests: stores seen through something else, or shared. */
@@ -81,7 +85,7 @@ export async function startShard(
   hooks: ShardHooks,
   overrides: ShardOverrides = {},
 ): Promise<RunningShard> {
-  const { logger } = hooks;
+  const { logger, tracing = null } = hooks;
   const now = hooks.now ?? Date.now;
   const warn = (fields: object, message: string): void => logger.warn(fields, message);
   const { folders, http } = config;
@@ -122,6 +126,7 @@ export async function startShard(
     version: hooks.version,
     wasm: await wasmSha256(),
   });
+  if (tracing) createSpanMetrics(register, () => tracing.counts);
   const { create } = config.admission;
   const creation = typeof create === 'string' ? create : readCreators(create.file);
   const admission = new Admission(
@@ -190,8 +195,8 @@ export async function startShard(
   const operator = createOperatorServer({ register, notReady: () => (stopping ? 'draining' : null) });
   if (config.operator) await operator.listen(config.operator);
   const { url, leave } = seat
-    ? await takeSeat(seat, { api, log, enclaves, metrics, maxBody: http.maxBody })
-    : await openDoor(config, adminSecret, { api, metrics, logger });
+    ? await takeSeat(seat, { api, log, enclaves, metrics, maxBody: http.maxBody, tracing })
+    : await openDoor(config, adminSecret, { api, metrics, logger, tracing });
 
   const stop = async (): Promise<void> => {
     stopping = true;
@@ -201,6 +206,7 @@ export async function startShard(
     await pool.close();
     await archive?.close();
     if (!overrides.stores) await stores.close();
+    await tracing?.close();
     await operator.close();
   };
   return { url, operatorUrl: config.operator ? httpUrl(operator) : '', stop };

@@ -15,6 +15,24 @@ export const OP_SNAPSHOT = 11;
 export const OP_RESTORE = 12; // arguments: bytes32 sequencer that the caller expects, or nothing; the file is a stream
 export const OP_RECOVER = 13;
 
+/** What each of them is called in traces. */
+export const OP_NAMES: readonly string[] = [
+  '',
+  'post',
+  'inclusion',
+  'bundle',
+  'state',
+  'state-batch',
+  'sth',
+  'consistency',
+  'receipt',
+  'close-bundle',
+  'init-with-priv',
+  'snapshot',
+  'restore',
+  'recover',
+];
+
 /** Ops by the mode in which the inspector reads their body (protocol/layout.ts). */
 export const OP_OF_MODE = {
   post: OP_POST,

@@ -1,4 +1,4 @@
-import { FRAME_HEAD, RECORD_HEAD, REQUEST, REQUEST_HEAD } from './records.ts';
+import { FRAME_HEAD, RECORD_HEAD, REQUEST, REQUEST_HEAD, TRACED } from './records.ts';
 
 /** A frame begins this large; one that outgrows it is copied into a larger one. */
 const FIRST_BYTES = 64 * 1024;
@@ -15,6 +15,8 @@ export interface RequestRecord {
   /** ms left until nobody waits for the answer */
   readonly left: number;
   readonly enclave: Uint8Array;
+  /** encoded (trace-context.ts); null: the request is not traced */
+  readonly trace: Uint8Array | null;
   readonly body: Uint8Array;
 }
 
@@ -45,11 +47,15 @@ export class FrameWriter {
   }
 
   request(r: RequestRecord): void {
-    const at = this.#begin(REQUEST, r.flags, r.op, r.id, REQUEST_HEAD - RECORD_HEAD + r.body.length);
+    const { trace } = r;
+    const flags = trace === null ? r.flags : r.flags | TRACED;
+    const body = REQUEST_HEAD + (trace === null ? 0 : trace.length);
+    const at = this.#begin(REQUEST, flags, r.op, r.id, body - RECORD_HEAD + r.body.length);
     this.#view.setUint32(at + 12, r.version, true);
     this.#view.setUint32(at + 16, r.left, true);
     this.#bytes.set(r.enclave, at + 20);
-    this.#bytes.set(r.body, at + REQUEST_HEAD);
+    if (trace !== null) this.#bytes.set(trace, at + REQUEST_HEAD);
+    this.#bytes.set(r.body, at + body);
     this.#ended();
   }
 

@@ -76,7 +76,9 @@ describe('frames', () => {
   test('a request comes out as it went in', () => {
     const enclave = Buffer.alloc(32, 9);
     const body = Buffer.from('{"exp":1}');
-    const [frame] = frames((w) => w.request({ op: 3, flags: 5, id: 77, version: 12, left: 4000, enclave, body }));
+    const [frame] = frames((w) =>
+      w.request({ op: 3, flags: 5, id: 77, version: 12, left: 4000, enclave, trace: null, body }),
+    );
     const r = new FrameReader(frame as Uint8Array);
     assert.equal(r.time, 7);
     assert.equal(r.next(), true);

@@ -21,8 +21,10 @@ export interface Versions {
   readonly max: number;
 }
 
-/** What this program speaks. */
-export const LINK_VERSIONS: Versions = { min: 1, max: 1 };
+/** What this program speaks; what is new in each version stands in records.ts. */
+export const LINK_VERSIONS: Versions = { min: 1, max: 2 };
+/** Since which requests may carry a trace context. */
+export const TRACED_SINCE = 2;
 
 export interface Hello {
   readonly versions: Versions;

@@ -9,6 +9,7 @@
  *
  * kind        code                payload
  * REQUEST  →  op (calls.ts)       0 u32 topology version   4 u32 ms left to answer   8 bytes32 enclave   40 arguments, body
+ *                                 (flag TRACED: at 40 a trace context, trace-context.ts, and the rest behind it)
  * DATA     ↔                      bytes of a stream; never more than the other side has given credit for
  * END      ↔                      the last bytes of a stream
  * CREDIT   ↔                      0 u32 further bytes that the stream may send
@@ -23,8 +24,8 @@
  * LEAVING  ←                      the shard drains: ask others
  *
  * A request that is answered (ANSWER, END, ABORT, MOVED, MISROUTED, STALE) gives its place in the window back. Further
- * fields are only ever added at the end of a payload, and new kinds only under a higher version of the handshake, so
- * neighbouring versions understand each other.
+ * fields are only ever added at the end of a payload, and new kinds and layouts only under a higher version of the
+ * handshake, so neighbouring versions understand each other. Version 2 has TRACED, which none is sent under version 1.
  */
 export const REQUEST = 1;
 export const DATA = 2;
@@ -47,6 +48,7 @@ export const TAKE_OVER = 1; // open the enclave even if another shard is its fir
 export const ADMIN = 2; // the caller is the operator
 export const BY_PATH = 4; // the enclave stands in the path of the call
 export const ANYWHERE = 8; // the call is about no enclave: every shard answers the same
+export const TRACED = 16; // since version 2: a trace context stands before arguments and body
 /** Flag of MOVED. */
 export const RELEASED = 1;
 

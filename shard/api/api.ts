@@ -1,5 +1,6 @@
 import type { Readable } from 'node:stream';
 import type { InspectMode } from '../../kernel/kernel.ts';
+import type { Traced } from '../../tracing/traced.ts';
 
 /** What a streamed answer is: JSON, or a snapshot file (PROTOCOL §10). */
 export type StreamKind = 'json' | 'snapshot';
@@ -13,6 +14,8 @@ export interface Exchange {
   readonly body: Uint8Array;
   /** the body of a call that brings a file */
   readonly upload: Readable;
+  /** the span of the call, null if it is not traced */
+  readonly trace: Traced | null;
   /** address of the client, for its rate limit */
   readonly address: string;
   /** Carries the admin token, or is a loopback caller of a node that is being developed on (PROTOCOL §9). */

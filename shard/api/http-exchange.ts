@@ -2,8 +2,10 @@ import type { IncomingHttpHeaders, IncomingMessage, ServerResponse } from 'node:
 import type { Readable } from 'node:stream';
 import type { FastifyBaseLogger, FastifyReply, FastifyRequest } from 'fastify';
 import { toHex } from '../../protocol/hex.ts';
+import type { Traced } from '../../tracing/traced.ts';
+import type { Tracing } from '../../tracing/tracing.ts';
 import { errorBytes, failureCode } from '../enclave/answers.ts';
-import { type AnswerMetrics, answer, JSON_TYPE } from './answer.ts';
+import { type AnswerMetrics, answer, JSON_TYPE, TRACE_RESPONSE } from './answer.ts';
 import type { Api, Exchange, StreamKind } from './api.ts';
 
 const NO_BODY = new Uint8Array(0);
@@ -14,29 +16,41 @@ export interface DoorModules {
   readonly isAdmin: (headers: IncomingHttpHeaders) => boolean;
   readonly metrics: AnswerMetrics | null;
   readonly logger: FastifyBaseLogger;
+  /** null: nothing is traced */
+  readonly tracing: Tracing | null;
 }
 
 /** A call over HTTP. One small object per request: whatever may cost something is looked up when it is asked for. */
 export class HttpExchange implements Exchange {
   /** the body of a call that has it in memory; empty if the request has neither a length nor chunks */
   readonly body: Uint8Array;
+  readonly trace: Traced | null;
   readonly #request: IncomingMessage;
   readonly #response: ServerResponse;
   readonly #m: DoorModules;
   #begun = false;
 
-  constructor(request: IncomingMessage, response: ServerResponse, body: Uint8Array, modules: DoorModules) {
+  /** `route`: the path with names in place of values */
+  constructor(
+    request: IncomingMessage,
+    response: ServerResponse,
+    body: Uint8Array,
+    route: string,
+    modules: DoorModules,
+  ) {
     this.#request = request;
     this.#response = response;
     this.body = body;
     this.#m = modules;
+    this.trace = modules.tracing === null ? null : modules.tracing.call(request, response, route);
   }
 
   /** From a route: fastify has no more part in the answer. */
   static of(request: FastifyRequest, reply: FastifyReply, modules: DoorModules): HttpExchange {
     reply.hijack();
-    const { body } = request;
-    return new HttpExchange(request.raw, reply.raw, body instanceof Uint8Array ? body : NO_BODY, modules);
+    const { body, routeOptions } = request;
+    const bytes = body instanceof Uint8Array ? body : NO_BODY;
+    return new HttpExchange(request.raw, reply.raw, bytes, routeOptions.url ?? '', modules);
   }
 
   get upload(): Readable {
@@ -60,14 +74,17 @@ export class HttpExchange implements Exchange {
   }
 
   answer(code: number, body: Uint8Array): void {
-    answer(this.#response, code, body, this.#m.metrics);
+    answer(this.#response, code, body, this.#m.metrics, this.trace);
   }
 
   begin(kind: StreamKind, enclave: Uint8Array): void {
     this.#begun = true;
-    if (kind === 'json') this.#response.writeHead(200, { 'content-type': JSON_TYPE });
+    this.trace?.set({ 'http.response.status_code': 200 });
+    const traced = this.trace && { [TRACE_RESPONSE]: this.trace.header };
+    if (kind === 'json') this.#response.writeHead(200, { 'content-type': JSON_TYPE, ...traced });
     else {
       this.#response.writeHead(200, {
+        ...traced,
         'content-disposition': `attachment; filename="${toHex(enclave)}.enc"`,
         'content-type': 'application/cbor-seq',
       });
@@ -95,7 +112,8 @@ export class HttpExchange implements Exchange {
   }
 
   fail(error: unknown): void {
-    this.#m.logger.error({ err: error }, 'a request failed');
+    this.#m.logger.error({ err: error, ...this.trace?.fields }, 'a request failed');
+    this.trace?.fail('internal');
     if (this.#begun || this.#response.headersSent) return void this.#response.destroy();
     const code = failureCode(error);
     this.answer(code, errorBytes(code));

@@ -8,7 +8,10 @@ import {
 } from '../../kernel/kernel.ts';
 import { errorOf } from '../../protocol/errors.ts';
 import { toHex } from '../../protocol/hex.ts';
+import { TRACED_ELEMENTS } from '../../tracing/limits.ts';
+import type { Traced } from '../../tracing/traced.ts';
 import { errorBytes } from '../enclave/answers.ts';
+import { noteError } from './answer.ts';
 import type { Exchange } from './api.ts';
 import type { ApiContext } from './context.ts';
 
@@ -25,7 +28,10 @@ const REQUEST_ENCLAVE = 8;
  * the inspector as it came in. Commits are answered by callback: no promise per commit.
  */
 export function post(context: ApiContext, mode: InspectMode, exchange: Exchange, enclave?: Uint8Array): void {
+  const { trace } = exchange;
+  const began = trace === null ? 0 : performance.now();
   const inspection = context.inspector.inspect(exchange.body, mode, enclave);
+  trace?.part('inspect', began, performance.now());
   if (inspection.kind === 'error') return exchange.answer(inspection.code, errorBytes(inspection.code));
   if (inspection.kind === 'request') {
     answerRequest(context, inspection.bytes, exchange).catch((error: unknown) => exchange.fail(error));
@@ -41,11 +47,14 @@ export function post(context: ApiContext, mode: InspectMode, exchange: Exchange,
   const code = inspectedCode(inspection.bytes, 0);
   if (code !== 0) return exchange.answer(code, errorBytes(code));
   if (!exchange.admit(inspection.bytes, COMMIT_ENCLAVE)) return;
-  context.intake.submit(inspection.bytes, isAdmin(0), (result, body) => exchange.answer(result, body));
+  trace?.set({ 'enc.enclave': enclaveAt(inspection.bytes, COMMIT_ENCLAVE) });
+  context.intake.submit(inspection.bytes, isAdmin(0), (result, body) => exchange.answer(result, body), trace);
 }
 
 const inspectedCode = (bytes: Uint8Array, at: number): number =>
   (bytes[at + 4] as number) | ((bytes[at + 5] as number) << 8);
+
+const enclaveAt = (bytes: Uint8Array, at: number): string => toHex(bytes.subarray(at, at + 32));
 
 /** Each element is answered alone, in the order of the array. */
 function commitAll(
@@ -64,19 +73,33 @@ function commitAll(
     exchange.answer(0, Buffer.concat(parts));
   };
   if (count === 0) return finish();
+  exchange.trace?.set({ 'enc.array.commits': count });
   const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
   for (let i = 0, at = 0; i < count; i++) {
     const length = view.getUint32(at, true);
     const code = inspectedCode(bytes, at);
+    const trace = i < TRACED_ELEMENTS && exchange.trace !== null ? elementTrace(exchange.trace, i, bytes, at) : null;
     const answer = (result: number, body: Uint8Array): void => {
+      if (trace !== null) endCall(trace, result);
       if (result !== 0) context.metrics?.answers.inc({ code: errorOf(result).code });
       answers[i] = body;
       if (--waiting === 0) finish();
     };
     if (code !== 0) answer(code, errorBytes(code));
-    else context.intake.submit(bytes.subarray(at, at + length), isAdmin(at), answer);
+    else context.intake.submit(bytes.subarray(at, at + length), isAdmin(at), answer, trace);
     at += length;
   }
+}
+
+/** A commit of an array is a span of its own. */
+const elementTrace = (array: Traced, index: number, bytes: Uint8Array, at: number): Traced =>
+  array.begin('commit', {
+    attributes: { 'enc.array.index': index, 'enc.enclave': enclaveAt(bytes, at + COMMIT_ENCLAVE) },
+  });
+
+function endCall(trace: Traced, code: number): void {
+  noteError(trace, code);
+  trace.end();
 }
 
 async function answerRequest(context: ApiContext, ir: Uint8Array, exchange: Exchange): Promise<void> {
@@ -87,6 +110,7 @@ async function answerRequest(context: ApiContext, ir: Uint8Array, exchange: Exch
     return exchange.answer(0, Buffer.from(`{"type":"Sequencer","sequencer":"${toHex(key)}"}`));
   }
   if (!exchange.admit(ir, REQUEST_ENCLAVE)) return;
+  exchange.trace?.set({ 'enc.enclave': enclaveAt(ir, REQUEST_ENCLAVE) });
   if (ir[6] === REQUEST_QUERY || ir[6] === REQUEST_PULL) return context.queries.answer(ir, exchange);
   const { code: result, body } = await context.reads.read(ir);
   exchange.answer(result, body);

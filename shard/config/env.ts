@@ -96,6 +96,8 @@ function help(command: Command, { secrets }: Program): string {
   return `${command.helpInformation()}
 Secrets come from the environment only:
 ${secrets}
+
+Traces are sent where the usual OTEL_… variables say (docs/tracing.md).
 `;
 }
 

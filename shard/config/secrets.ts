@@ -1,9 +1,12 @@
 import { ConfigError } from './env.ts';
+import { readTraceHeaders } from './tracing-config.ts';
 
 /** Secrets from the environment, apart from the settings so that printing those is harmless. */
 export interface Secrets {
   /** null = generated and kept in keys/ (signer/admin-token.ts) */
   readonly adminToken: string | null;
+  /** of each export of traces: OTEL_EXPORTER_OTLP_HEADERS */
+  readonly traceHeaders: Readonly<Record<string, string>>;
   /** one line for the operator, null if there is nothing to say */
   readonly advice: string | null;
 }
@@ -22,6 +25,7 @@ export function readSecrets(env: Readonly<Record<string, string | undefined>>): 
   const short = adminToken !== null && adminToken.length < GOOD_LENGTH;
   return {
     adminToken,
+    traceHeaders: readTraceHeaders(env),
     advice: short
       ? `ENC_ADMIN_TOKEN is short: set it to ${GOOD_LENGTH} random characters or more, or leave it unset`
       : null,

@@ -14,6 +14,7 @@ import type { AppendResult, EnclaveLog, Epoch, LogKey } from '../log/enclave-log
 import type { ShardMetrics } from '../metrics.ts';
 import type { SequencerKey } from '../signer/sequencer-key.ts';
 import { errorBytes } from './answers.ts';
+import { BatchTrace } from './batch-trace.ts';
 import { type CheckpointState, Checkpoints } from './checkpoints.ts';
 import type { PendingCommit, Waiter } from './commit.ts';
 import { DueTimer } from './due-timer.ts';
@@ -202,6 +203,7 @@ export class EnclaveActor {
     this.#due.clear();
     const body = errorBytes(error);
     for (const batch of this.#batches.splice(0)) {
+      batch.trace?.dropped(this.key.enclave, batch, error);
       for (const commit of batch.accepted) commit.reply(error, body);
       for (const { commit } of batch.duplicates) commit.reply(error, body);
       for (const { commit } of batch.refused) commit.reply(error, body);
@@ -229,8 +231,9 @@ export class EnclaveActor {
   #stage(): void {
     const batch = emptyBatch();
     this.#batches.push(batch);
-    this.#guarded(() => {
+    this.#guarded(batch, () => {
       this.#fill(batch);
+      batch.trace?.mark('staged');
       this.#sign(batch);
     });
     this.#arm();
@@ -265,6 +268,10 @@ export class EnclaveActor {
 
   #stageOne(batch: InFlight, commit: PendingCommit): void {
     const { kernel } = this;
+    if (commit.trace !== null) {
+      batch.trace ??= new BatchTrace(batch.stagedAt);
+      batch.trace.add(commit.trace);
+    }
     const code = kernel.stage(commit.ic, commit.flags | this.quotaFlags);
     if (code === DUPLICATE) batch.duplicates.push({ commit, seq: kernel.seq });
     else if (code !== ACCEPTED) batch.refused.push({ commit, code, detail: kernel.detail });
@@ -287,16 +294,17 @@ export class EnclaveActor {
       if (this.#dropped) return;
       if (signatures === null) return this.drop(UNAVAILABLE);
       batch.signatures = signatures;
-      this.#guarded(() => this.#seal());
+      batch.trace?.mark('signed');
+      this.#guarded(batch, () => this.#seal());
     });
   }
 
   /** A fault in one kernel ends this enclave's instance, not the process: what is in the log is opened again. */
-  #guarded(work: () => void): void {
+  #guarded(batch: InFlight, work: () => void): void {
     try {
       work();
     } catch (error) {
-      this.#m.warn({ err: error }, 'a kernel failed; its enclave is opened again from the log');
+      this.#m.warn({ err: error, ...batch.trace?.fields }, 'a kernel failed; its enclave is opened again from the log');
       this.drop(INTERNAL);
     }
   }
@@ -306,9 +314,11 @@ export class EnclaveActor {
     for (;;) {
       const batch = this.#batches.find(({ sealed }) => sealed === null);
       if (!batch?.signatures) return;
+      batch.trace?.mark('sealing');
       this.host.sealing = true;
       const sealed = this.kernel.seal(batch.signatures);
       this.host.sealing = false;
+      batch.trace?.mark('sealed');
       batch.sealed = sealed;
       batch.from = this.#sealedHead;
       this.#sealedHead = sealed.head;
@@ -352,6 +362,7 @@ export class EnclaveActor {
 
   #appended(batch: InFlight, result: AppendResult): void {
     if (this.#dropped) return;
+    batch.trace?.mark('appended');
     const { sealed, from } = batch;
     if (result !== 'ok' || !sealed || !from) {
       this.#m.metrics?.appendFailures.inc({ result });
@@ -366,6 +377,7 @@ export class EnclaveActor {
       to: sealed.head,
       done: (outcome) => {
         if (this.#dropped) return;
+        batch.trace?.mark('guarded');
         if (outcome !== 'ok') {
           this.#m.metrics?.guardFailures.inc({ result: outcome });
           return this.drop(outcome === 'refused' ? FENCED : UNAVAILABLE);
@@ -386,6 +398,7 @@ export class EnclaveActor {
       this.#releasedTime = sealed.timestamp;
       this.bytes += sealed.skeleton.length + sealed.content.length;
       const { receipts, offsets } = sealed;
+      batch.trace?.releasing(this.key.enclave, batch);
       const now = performance.now();
       const { metrics } = this.#m;
       for (let i = 0; i < batch.accepted.length; i++) {
@@ -395,6 +408,7 @@ export class EnclaveActor {
       }
       for (const { commit, seq } of batch.duplicates) this.#replay(batch, commit, seq);
       for (const { commit, code, detail } of batch.refused) commit.reply(code, errorBytes(code, detail));
+      batch.trace?.released();
       if (sealed.events > 0) {
         metrics?.batchSize.observe(sealed.events);
         metrics?.guardSeconds.observe((now - batch.appendedAt) / 1000);

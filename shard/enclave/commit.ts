@@ -1,3 +1,5 @@
+import type { CommitTrace } from './commit-trace.ts';
+
 /** The answer to one commit: `code` 0 and a Receipt, or an error number of protocol/errors and its body (JSON bytes). */
 export type Reply = (code: number, body: Uint8Array) => void;
 
@@ -10,6 +12,8 @@ export interface PendingCommit {
   readonly reply: Reply;
   /** performance.now() when it came in */
   readonly arrived: number;
+  /** null: it is not traced */
+  readonly trace: CommitTrace | null;
 }
 
 /** Called once for each batch that is released or dropped. `error` is 0 or an error number. */

@@ -1,4 +1,5 @@
 import type { Head, SealedBatch } from '../../kernel/kernel.ts';
+import type { BatchTrace } from './batch-trace.ts';
 import type { PendingCommit, Waiter } from './commit.ts';
 
 /** A kernel's state at a bundle boundary. */
@@ -33,6 +34,8 @@ export interface InFlight {
   exported: Exported | null;
   readonly stagedAt: number;
   appendedAt: number;
+  /** null: none of its commits is traced */
+  trace: BatchTrace | null;
 }
 
 export const emptyBatch = (): InFlight => ({
@@ -50,6 +53,7 @@ export const emptyBatch = (): InFlight => ({
   exported: null,
   stagedAt: performance.now(),
   appendedAt: 0,
+  trace: null,
 });
 
 export const sameBytes = (a: Uint8Array, b: Uint8Array): boolean => Buffer.compare(a, b) === 0;

@@ -7,12 +7,14 @@ import {
   TYPES,
 } from '../../kernel/kernel.ts';
 import { errorNumber } from '../../protocol/errors.ts';
+import type { Traced } from '../../tracing/traced.ts';
 import type { Admission } from '../admission/admission.ts';
 import type { SequencerKey } from '../signer/sequencer-key.ts';
 import type { Signer } from '../signer/signer.ts';
 import { EnclaveActor } from './actor.ts';
 import { errorBytes } from './answers.ts';
 import type { PendingCommit, Reply } from './commit.ts';
+import { CommitTrace } from './commit-trace.ts';
 import { EnclaveHost } from './enclave-host.ts';
 import type { Enclaves } from './enclaves.ts';
 import { createEnclave, EnclaveRegressed, type HydrateModules, storedMeta } from './hydrate.ts';
@@ -71,8 +73,8 @@ export class Intake {
     return this.#verifier.waiting;
   }
 
-  /** One inspected commit without an error of its own. `address`: of the client, for its rate limit. */
-  submit(ic: Uint8Array, admin: boolean, answer: Reply): void {
+  /** One inspected commit without an error of its own. `call`: the span of its call, null if it is not traced. */
+  submit(ic: Uint8Array, admin: boolean, answer: Reply, call: Traced | null): void {
     if (this.#bytes + ic.length > this.#o.maxPendingBytes) return answer(OVERLOADED, errorBytes(OVERLOADED));
     const name = nameOf(ic.subarray(24, 56));
     const limited = this.#m.admission.enclaveRate(name);
@@ -82,10 +84,13 @@ export class Intake {
       this.#bytes -= ic.length;
       answer(code, body);
     };
-    const commit: PendingCommit = { ic, flags: admin ? STAGE_ADMIN : 0, reply, arrived: performance.now() };
+    const arrived = performance.now();
+    const trace = call === null ? null : new CommitTrace(call, arrived);
+    const commit: PendingCommit = { ic, flags: admin ? STAGE_ADMIN : 0, reply, arrived, trace };
     const actor = this.#m.enclaves.get(name);
     if (actor) return this.#verifier.add(commit, actor);
     this.#m.enclaves.open(ic.subarray(24, 56), (opened, error) => {
+      if (trace !== null) trace.opened = performance.now();
       if (opened) return this.#verifier.add(commit, opened);
       if (error === NOT_FOUND && ic[7] === TYPE_MANIFEST) return this.#expect(name, commit);
       const expected = error === NOT_FOUND ? this.#expected.get(name) : undefined;

@@ -17,7 +17,7 @@ class Scene implements Target {
     const ic = new Uint8Array(256);
     ic[7] = TYPES.indexOf(type);
     const reply = (code: number): void => void this.happened.push(`${name} answered ${code}`);
-    return Object.assign({ ic, flags: 0, reply, arrived: 0 }, { name });
+    return Object.assign({ ic, flags: 0, reply, arrived: 0, trace: null }, { name });
   }
 
   push(commit: PendingCommit): void {

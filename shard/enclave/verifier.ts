@@ -119,6 +119,7 @@ export class Verifier {
           commit.reply(UNAVAILABLE, errorBytes(UNAVAILABLE));
           continue;
         }
+        if (commit.trace !== null) commit.trace.verified = performance.now();
         commit.flags |= (results as Uint8Array)[i] === 1 ? STAGE_VERIFIED : STAGE_FORGED;
         target.push(commit);
         touched.add(target);

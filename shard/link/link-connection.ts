@@ -1,4 +1,5 @@
 import type { WebSocket } from 'ws';
+import { OP_NAMES } from '../../cluster/link/calls.ts';
 import { FrameReader, MalformedFrame } from '../../cluster/link/frame-reader.ts';
 import { FrameWriter } from '../../cluster/link/frame-writer.ts';
 import {
@@ -14,10 +15,15 @@ import {
   REQUEST,
   STALE,
   TOPOLOGY,
+  TRACED,
 } from '../../cluster/link/records.ts';
 import { readTopology, writeTopology } from '../../cluster/link/topology-record.ts';
+import { decodeTraceContext } from '../../cluster/link/trace-context.ts';
 import type { Topology } from '../../cluster/topology/topology.ts';
 import { errorNumber } from '../../protocol/errors.ts';
+import { toHex } from '../../protocol/hex.ts';
+import type { TraceContext, Traced } from '../../tracing/traced.ts';
+import type { Tracing } from '../../tracing/tracing.ts';
 import type { Api } from '../api/api.ts';
 import { errorBytes } from '../enclave/answers.ts';
 import type { Ownership } from '../ownership/ownership.ts';
@@ -43,9 +49,11 @@ export interface ConnectionModules {
   readonly ownership: Ownership;
   readonly topology: () => Topology;
   readonly adopt: (topology: Topology) => void;
-  readonly failed: (error: unknown) => void;
+  readonly failed: (error: unknown, trace: Traced | null) => void;
   /** counts an answer by its error number, 0 = none */
   readonly answered: (code: number) => void;
+  /** null: nothing is traced here, whatever routers say */
+  readonly tracing: Tracing | null;
 }
 
 /** One router's link after the handshake: requests in, answers out, both many to a frame. */
@@ -142,7 +150,8 @@ export class LinkConnection {
     const version = r.number(0);
     const left = r.number(4);
     const enclave = r.bytes(8, 32);
-    const body = r.bytes(40);
+    const traced = (r.flags & TRACED) === 0 ? null : decodeTraceContext(r.bytes(40));
+    const body = r.bytes(traced === null ? 40 : 40 + traced.length);
     const { maxRequests, maxBytes } = this.#window;
     if (this.#open.has(r.id)) throw new MalformedFrame('an id is used twice');
     if (this.#open.size >= maxRequests || this.#bytes + body.length > maxBytes)
@@ -153,11 +162,23 @@ export class LinkConnection {
       return this.#writer.record(STALE, 0, 0, r.id, NOTHING);
     }
     if (late > left) return this.#writer.record(ANSWER, 0, UNAVAILABLE, r.id, errorBytes(UNAVAILABLE));
-    const exchange = new LinkExchange(this.#side, r.id, r.flags, enclave, body);
+    const trace = traced === null ? null : this.#trace(r.code, enclave, traced.context);
+    const exchange = new LinkExchange(this.#side, r.id, r.flags, enclave, body, trace);
     this.#open.set(r.id, exchange);
     this.#bytes += body.length;
     if (!dispatch(this.#m.api, exchange, r.code, (r.flags & BY_PATH) !== 0))
       throw new MalformedFrame(`there is no call ${r.code}`);
+  }
+
+  #trace(op: number, enclave: Uint8Array, context: TraceContext): Traced | null {
+    const { tracing } = this.#m;
+    if (tracing === null) return null;
+    const method = `enc.shard/${OP_NAMES[op] ?? op}`;
+    return tracing.joined(method, context, {
+      'rpc.system.name': 'enc-link',
+      'rpc.method': method,
+      'enc.enclave': toHex(enclave),
+    });
   }
 
   #gone(): void {

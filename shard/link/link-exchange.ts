@@ -18,6 +18,8 @@ import {
   TAKE_OVER,
 } from '../../cluster/link/records.ts';
 import { errorNumber } from '../../protocol/errors.ts';
+import type { Traced } from '../../tracing/traced.ts';
+import { noteError } from '../api/answer.ts';
 import type { Exchange, StreamKind } from '../api/api.ts';
 import { errorBytes, failureCode } from '../enclave/answers.ts';
 import type { Elsewhere, Ownership } from '../ownership/ownership.ts';
@@ -27,13 +29,16 @@ const FENCED = errorNumber('fenced');
 const INTERNAL = errorNumber('internal');
 const NOTHING = new Uint8Array(0);
 
+/** What a call became here. */
+type Outcome = 'answered' | 'moved' | 'misrouted' | 'cancelled';
+
 /** What the exchanges of one link share. */
 export interface LinkSide {
   readonly writer: FrameWriter;
   readonly ownership: Ownership;
   /** the exchange has been answered: its place in the window is free */
   readonly answered: (exchange: LinkExchange, code: number) => void;
-  readonly failed: (error: unknown) => void;
+  readonly failed: (error: unknown, trace: Traced | null) => void;
 }
 
 /** A call that a router passed on, and the way back to it. */
@@ -41,6 +46,7 @@ export class LinkExchange implements Exchange {
   readonly id: number;
   readonly enclave: Uint8Array;
   readonly body: Uint8Array;
+  readonly trace: Traced | null;
   readonly #side: LinkSide;
   readonly #flags: number;
   #credit = ANSWER_CREDIT;
@@ -50,12 +56,13 @@ export class LinkExchange implements Exchange {
   #over = false;
 
   /** `enclave`, `body`: views that nobody writes to; of an upload the body is empty. */
-  constructor(side: LinkSide, id: number, flags: number, enclave: Uint8Array, body: Uint8Array) {
+  constructor(side: LinkSide, id: number, flags: number, enclave: Uint8Array, body: Uint8Array, trace: Traced | null) {
     this.#side = side;
     this.id = id;
     this.#flags = flags;
     this.enclave = enclave;
     this.body = body;
+    this.trace = trace;
   }
 
   /** Limits per address are the router's: it sees the addresses. */
@@ -82,7 +89,7 @@ export class LinkExchange implements Exchange {
     const meant = bytes.subarray(at, at + 32);
     if (Buffer.compare(meant, this.enclave) !== 0) {
       // The router looked for the enclave in the body without reading all of it, and found another one.
-      this.#close(0);
+      this.#close(0, 'misrouted');
       this.#side.writer.record(MISROUTED, 0, 0, this.id, meant);
       return false;
     }
@@ -130,7 +137,7 @@ export class LinkExchange implements Exchange {
 
   fail(error: unknown): void {
     if (this.#over) return;
-    this.#side.failed(error);
+    this.#side.failed(error, this.trace);
     if (this.#begun) {
       this.#close(INTERNAL);
       this.#side.writer.record(ABORT, 0, 0, this.id, NOTHING);
@@ -156,7 +163,7 @@ export class LinkExchange implements Exchange {
   /** The router no longer waits, or is gone. */
   cancel(): void {
     if (this.#over) return;
-    this.#close(0);
+    this.#close(0, 'cancelled');
   }
 
   async #fenced(): Promise<void> {
@@ -165,15 +172,22 @@ export class LinkExchange implements Exchange {
   }
 
   #moved({ shard, released }: Elsewhere): void {
-    this.#close(0);
+    this.#close(0, 'moved');
     this.#side.writer.numbers(MOVED, released ? RELEASED : 0, this.id, shard ?? NOBODY);
   }
 
-  #close(code: number): void {
+  #close(code: number, outcome: Outcome = 'answered'): void {
     this.#over = true;
     this.#upload?.destroy();
     this.#wake();
+    if (this.trace !== null) this.#endTrace(this.trace, code, outcome);
     this.#side.answered(this, code);
+  }
+
+  #endTrace(trace: Traced, code: number, outcome: Outcome): void {
+    trace.set({ 'enc.outcome': outcome });
+    noteError(trace, code);
+    trace.end();
   }
 
   #wake(): void {

@@ -67,7 +67,7 @@ export class LinkServer {
       maxPayload: options.maxBody + FRAME_SLACK,
     });
     this.#sockets.on('connection', (socket) => void this.#greet(socket));
-    this.#sockets.on('error', modules.failed);
+    this.#sockets.on('error', (error) => modules.failed(error, null));
     this.#timer = setInterval(() => this.#lookAfter(), PING_EVERY_MS);
   }
 

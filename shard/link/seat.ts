@@ -4,6 +4,8 @@ import { ClusterView } from '../../cluster/topology/cluster-view.ts';
 import { BEAT_EVERY_MS, BEAT_VALID_MS, type TopologyStore } from '../../cluster/topology/topology-store.ts';
 import { errorOf } from '../../protocol/errors.ts';
 import { shardOf } from '../../protocol/jump.ts';
+import type { Traced } from '../../tracing/traced.ts';
+import type { Tracing } from '../../tracing/tracing.ts';
 import type { Api } from '../api/api.ts';
 import type { ClusterConfig } from '../config/cluster-config.ts';
 import type { EnclaveActor } from '../enclave/actor.ts';
@@ -24,6 +26,7 @@ export interface SeatHouse {
   readonly enclaves: Enclaves;
   readonly metrics: Pick<ShardMetrics, 'answers' | 'takeOvers' | 'givenBack'>;
   readonly maxBody: number;
+  readonly tracing: Tracing | null;
 }
 
 /**
@@ -67,7 +70,8 @@ export class Seat {
   async take(house: SeatHouse): Promise<string> {
     const { shard, link } = this.#o;
     const { enclaves, log, metrics } = house;
-    const failed = (error: unknown): void => this.#m.warn({ err: error }, 'a request failed');
+    const failed = (error: unknown, trace: Traced | null): void =>
+      this.#m.warn({ err: error, ...trace?.fields }, 'a request failed');
     const ownership = new Ownership({ shard, view: this.view, log, enclaves, metrics });
     this.#ownership = ownership;
     await this.view.look();
@@ -86,6 +90,7 @@ export class Seat {
         topology: () => this.view.topology,
         adopt: (topology) => void this.view.adopt(topology),
         failed,
+        tracing: house.tracing,
         answered: (code) => {
           if (code !== 0) metrics.answers.inc({ code: errorOf(code).code });
         },

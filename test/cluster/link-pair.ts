@@ -6,6 +6,7 @@ import { LINK_TICK_MS, type LinkEvents, ShardLink } from '../../router/shard-lin
 import type { Api, Exchange } from '../../shard/api/api.ts';
 import { LinkServer } from '../../shard/link/link-server.ts';
 import type { Ownership } from '../../shard/ownership/ownership.ts';
+import type { Tracing } from '../../tracing/tracing.ts';
 import { waitFor } from '../parts/wait-for.ts';
 
 export const SECRET = Buffer.alloc(32, 5);
@@ -16,6 +17,7 @@ export interface PairOptions {
   readonly shard?: { secret?: Uint8Array; versions?: Versions; shard?: number };
   readonly router?: { secret?: Uint8Array; versions?: Versions };
   readonly window?: { maxRequests: number; maxBytes: number };
+  readonly tracing?: Tracing | null;
   readonly topology?: { shard?: Topology; router?: Topology };
   /** something between the two: from the shard's port to the one that the router is told */
   readonly via?: (port: number) => Promise<number>;
@@ -65,6 +67,7 @@ export class LinkPair implements AsyncDisposable {
         },
         failed: (error) => void pair?.failures.push(error),
         answered: () => {},
+        tracing: options.tracing ?? null,
       },
     );
     const tell =

@@ -14,6 +14,7 @@ import { flagOf } from '../../shard/config/setting.ts';
 import { openSecp256k1 } from '../../shard/crypto/open.ts';
 import { type RunningShard, startShard } from '../../shard/shard.ts';
 import { openStores, type Stores } from '../../shard/stores.ts';
+import type { Tracing } from '../../tracing/tracing.ts';
 
 const NOBODY = 'redis://127.0.0.1:1';
 
@@ -27,6 +28,8 @@ export interface TestClusterOptions {
   readonly routerFlags?: readonly string[];
   readonly onFatal?: (reason: string) => void;
   readonly data?: string;
+  /** of each shard and router (shard null), which closes it */
+  readonly tracing?: (service: string, shard: number | null) => Promise<Tracing | null>;
   /** each shard with stores of its own over these servers; default: all share those of the data folder */
   readonly redis?: RedisAddresses;
 }
@@ -99,6 +102,7 @@ export class TestCluster {
       version: '0.0.0-test',
       onFatal: onFatal ?? (() => {}),
       ...(now ? { now } : {}),
+      tracing: (await this.#o.tracing?.('enc-shard', shard)) ?? null,
     };
     if (!redis) this.#stores ??= await openStores(config, openSecp256k1(), hooks);
     const stores = this.#stores ? { stores: this.#stores } : {};
@@ -118,6 +122,7 @@ export class TestCluster {
     const hooks = {
       logger: this.logger,
       version: '0.0.0-test',
+      tracing: (await this.#o.tracing?.('enc-router', null)) ?? null,
       store: stale ? new StaleTopology(this.topology, stale) : this.topology,
     };
     const router = await startRouter(config, this.#o.adminToken ?? null, hooks);

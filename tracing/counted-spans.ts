@@ -1,0 +1,58 @@
+import type { Context } from '@opentelemetry/api';
+import { ExportResultCode } from '@opentelemetry/core';
+import type { ReadableSpan, Span, SpanExporter, SpanProcessor } from '@opentelemetry/sdk-trace';
+import type { SpanCounts } from './tracing.ts';
+
+/**
+ * Stands before and behind a processor that queues spans for an exporter, and counts what becomes of them. No more than
+ * `max` are held at once, those that are being sent included: what comes beyond is dropped, so that a receiver that is slow
+ * or away costs no memory.
+ */
+export class CountedSpans {
+  readonly #max: number;
+  readonly #failed: (reason: string) => void;
+  #held = 0;
+  #counts = { exported: 0, dropped: 0, failed: 0 };
+
+  /** `failed` is told of every export that fails. */
+  constructor(max: number, failed: (reason: string) => void) {
+    this.#max = max;
+    this.#failed = failed;
+  }
+
+  get counts(): SpanCounts {
+    return this.#counts;
+  }
+
+  before(processor: SpanProcessor): SpanProcessor {
+    return {
+      onStart: (span: Span, parent: Context) => processor.onStart(span, parent),
+      onEnd: (span: ReadableSpan) => {
+        if (this.#held >= this.#max) {
+          this.#counts.dropped++;
+          return;
+        }
+        this.#held++;
+        processor.onEnd(span);
+      },
+      forceFlush: () => processor.forceFlush(),
+      shutdown: () => processor.shutdown(),
+    };
+  }
+
+  behind(exporter: SpanExporter): SpanExporter {
+    return {
+      export: (spans, done) =>
+        exporter.export(spans, (result) => {
+          this.#held -= spans.length;
+          if (result.code === ExportResultCode.SUCCESS) this.#counts.exported += spans.length;
+          else {
+            this.#counts.failed += spans.length;
+            this.#failed(result.error?.message ?? 'no reason given');
+          }
+          done(result);
+        }),
+      shutdown: () => exporter.shutdown(),
+    };
+  }
+}
