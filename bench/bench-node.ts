@@ -24,8 +24,9 @@ export async function startNode(
   env: Readonly<Record<string, string>> = {},
   data = mkdtempSync(join(tmpdir(), 'enc-bench-')),
   nodeArgs: readonly string[] = [],
+  entry = ENTRY,
 ): Promise<BenchNode> {
-  const child = spawn(process.execPath, [...nodeArgs, ENTRY, '--port', '0', '--data', data], {
+  const child = spawn(process.execPath, [...nodeArgs, entry, '--port', '0', '--data', data], {
     env: { ...process.env, ENC_LOG_LEVEL: 'warn', ...env },
     stdio: ['ignore', 'pipe', 'inherit', 'pipe'],
   });

@@ -17,6 +17,7 @@ import { benchQuery } from './query.ts';
 import { benchRedisLog } from './redis-log.ts';
 import { type BenchResult, missed, rounded, table } from './result.ts';
 import { benchRoot } from './root.ts';
+import { benchClusterTraces, benchTraces } from './traces.ts';
 
 type Bench = (options: BenchOptions, where: Machine) => Promise<BenchResult[]>;
 
@@ -39,7 +40,7 @@ const CLUSTER: Readonly<Record<string, Bench>> = {
 const GROUPS: Readonly<Record<string, Readonly<Record<string, Bench>>>> = {
   node: NODE,
   capacity: CLUSTER,
-  all: { ...NODE, ...CLUSTER },
+  all: { ...NODE, ...CLUSTER, traces: benchTraces, 'traces-cluster': benchClusterTraces },
 };
 
 interface Flags {
@@ -48,6 +49,7 @@ interface Flags {
   readonly scale: number;
   readonly page?: true;
   readonly nodeArgs?: string;
+  readonly against?: string;
 }
 
 const positive = (text: string): number => {
@@ -76,6 +78,7 @@ const command = new Command('npm run bench --')
     'write bench/results/ and refresh docs/performance.md and its plots (`node`), docs/capacity.md (`capacity`, or one of its benches), or both (`all`)',
   )
   .option('--node-args <args>', 'for the Node that runs the node under test, such as "--cpu-prof"')
+  .option('--against <checkout>', 'traces: another checkout of the project, to compare its node with this one')
   .exitOverride()
   .action(run);
 
@@ -88,6 +91,7 @@ async function run(name: string, flags: Flags): Promise<void> {
   const options: BenchOptions = {
     scale: flags.scale,
     enclaves: Math.round(flags.enclaves),
+    against: flags.against ?? null,
     nodeArgs: flags.nodeArgs?.split(' ').filter(Boolean) ?? [],
   };
   const where = machine();

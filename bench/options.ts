@@ -6,6 +6,8 @@ export interface BenchOptions {
   readonly enclaves: number;
   /** arguments for the Node that runs the node under test, such as --cpu-prof */
   readonly nodeArgs: readonly string[];
+  /** another checkout, for benches that compare two; null: none */
+  readonly against: string | null;
 }
 
 /** `count` at this scale, at least `least`. */

@@ -1,5 +1,5 @@
 import { execFileSync } from 'node:child_process';
-import { readFileSync } from 'node:fs';
+import { readdirSync, readFileSync } from 'node:fs';
 
 const TICKS = Number(execFileSync('getconf', ['CLK_TCK'], { encoding: 'utf8' }));
 
@@ -8,6 +8,13 @@ export function processCpu(pid: number): number {
   const stat = readFileSync(`/proc/${pid}/stat`, 'utf8');
   const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ');
   return (Number(fields[11]) + Number(fields[12])) / TICKS;
+}
+
+/** The same as the scheduler counts it, to the ns, without threads that have ended. */
+export function runCpu(pid: number): number {
+  const folder = `/proc/${pid}/task`;
+  const ran = (thread: string): number => Number(readFileSync(`${folder}/${thread}/schedstat`, 'utf8').split(' ')[0]);
+  return readdirSync(folder).reduce((sum, thread) => sum + ran(thread), 0) / 1e9;
 }
 
 /** The same with all processes that it has started and that still run. */

@@ -1,7 +1,7 @@
 import type { TracedProcess, TracingOptions } from './options.ts';
 import type { Tracing } from './tracing.ts';
 
-/** Null without options: then nothing of OpenTelemetry is loaded. */
+/** Null without options: then no SDK is loaded. */
 export async function openTracing(options: TracingOptions | null, process: TracedProcess): Promise<Tracing | null> {
   if (options === null) return null;
   const { exportingTracing } = await import('./exporting.ts');

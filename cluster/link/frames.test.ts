@@ -3,7 +3,19 @@ import { describe, test } from 'node:test';
 import fc from 'fast-check';
 import { FrameReader, MalformedFrame } from './frame-reader.ts';
 import { FrameWriter } from './frame-writer.ts';
-import { ANSWER, CREDIT, DATA, FRAME_HEAD, LAST_KIND, MOVED, RECORD_HEAD, RELEASED, REQUEST } from './records.ts';
+import {
+  ANSWER,
+  CREDIT,
+  DATA,
+  FRAME_HEAD,
+  LAST_KIND,
+  MOVED,
+  RECORD_HEAD,
+  RELEASED,
+  REQUEST,
+  TRACED,
+} from './records.ts';
+import { decodeTraceContext, encodeTraceContext } from './trace-context.ts';
 
 const SEED = Number(process.env['ENC_TEST_SEED'] ?? Date.now() % 1_000_000);
 
@@ -86,6 +98,32 @@ describe('frames', () => {
     assert.deepEqual(Buffer.from(r.bytes(8, 32)), enclave);
     assert.deepEqual(Buffer.from(r.bytes(40)), body);
     assert.equal(r.next(), false);
+  });
+
+  test('a traced request has its context before the body', () => {
+    const context = { traceId: '0af7651916cd43dd8448eb211c80319c', spanId: 'b7ad6b7169203331', flags: 1, state: 'a=b' };
+    const [enclave, body] = [Buffer.alloc(32, 9), Buffer.from('{"exp":1}')];
+    const trace = encodeTraceContext(context);
+    const [frame] = frames((w) => w.request({ op: 3, flags: 5, id: 7, version: 1, left: 1, enclave, trace, body }));
+    const r = new FrameReader(frame as Uint8Array);
+    assert.equal(r.next(), true);
+    assert.equal(r.flags, 5 | TRACED);
+    const read = decodeTraceContext(r.bytes(40));
+    assert.deepEqual(read, { context, length: trace.length });
+    assert.deepEqual(Buffer.from(r.bytes(40 + read.length)), body);
+    assert.equal(r.next(), false);
+  });
+
+  test('a trace context that is cut off is malformed; a state that is too long stays away', () => {
+    const context = { traceId: 'ab'.repeat(16), spanId: 'cd'.repeat(8), flags: 1, state: 'x=y' };
+    const bytes = encodeTraceContext(context);
+    for (let length = 0; length < bytes.length; length++)
+      assert.throws(() => decodeTraceContext(bytes.subarray(0, length)), MalformedFrame);
+    const long = encodeTraceContext({ ...context, state: `x=${'y'.repeat(511)}` });
+    assert.deepEqual(decodeTraceContext(long).context, { ...context, state: '' });
+    const forged = Buffer.concat([bytes, Buffer.alloc(1000)]);
+    forged.writeUInt16LE(513, 25);
+    assert.throws(() => decodeTraceContext(forged), MalformedFrame);
   });
 
   test('records of one turn share a frame; so do those that make it grow', async () => {

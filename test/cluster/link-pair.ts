@@ -6,6 +6,7 @@ import { LINK_TICK_MS, type LinkEvents, ShardLink } from '../../router/shard-lin
 import type { Api, Exchange } from '../../shard/api/api.ts';
 import { LinkServer } from '../../shard/link/link-server.ts';
 import type { Ownership } from '../../shard/ownership/ownership.ts';
+import type { Traced } from '../../tracing/traced.ts';
 import type { Tracing } from '../../tracing/tracing.ts';
 import { waitFor } from '../parts/wait-for.ts';
 
@@ -32,7 +33,7 @@ export class LinkPair implements AsyncDisposable {
   readonly link: ShardLink;
   readonly happened = new Map<Flight, Happened[]>();
   readonly downs: string[] = [];
-  readonly failures: unknown[] = [];
+  readonly failures: [error: unknown, trace: Traced | null][] = [];
   readonly calls: Exchange[] = [];
   adopted: Topology | null = null;
   readonly #timer: NodeJS.Timeout;
@@ -65,7 +66,7 @@ export class LinkPair implements AsyncDisposable {
         adopt: (topology) => {
           if (pair) pair.adopted = topology;
         },
-        failed: (error) => void pair?.failures.push(error),
+        failed: (error, trace) => void pair?.failures.push([error, trace]),
         answered: () => {},
         tracing: options.tracing ?? null,
       },
@@ -113,10 +114,14 @@ export class LinkPair implements AsyncDisposable {
     return this.downs[0] as string;
   }
 
-  send(body: string | Uint8Array, options: { ms?: number; op?: number } = {}): { flight: Flight; sent: string } {
+  send(
+    body: string | Uint8Array,
+    options: { ms?: number; op?: number; attempt?: Traced } = {},
+  ): { flight: Flight; sent: string } {
     const now = performance.now();
     const target = { answer: () => {} };
     const flight = new Flight(options.op ?? 1, 0, Buffer.from(body), null, target, null, now + (options.ms ?? 5000));
+    flight.attempt = options.attempt ?? null;
     this.happened.set(flight, []);
     return { flight, sent: this.link.send(flight, false, now) };
   }

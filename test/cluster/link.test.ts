@@ -1,14 +1,25 @@
 import assert from 'node:assert/strict';
-import { describe, test } from 'node:test';
+import { after, describe, test } from 'node:test';
 import { WebSocket } from 'ws';
-import { encodeProof } from '../../cluster/link/handshake.ts';
+import { encodeProof, LINK_VERSIONS } from '../../cluster/link/handshake.ts';
 import { ANSWER_CREDIT, CLOSE } from '../../cluster/link/records.ts';
 import { errorNumber } from '../../protocol/errors.ts';
+import type { Flight } from '../../router/flight.ts';
+import type { Traced } from '../../tracing/traced.ts';
+import type { Tracing } from '../../tracing/tracing.ts';
 import { CutLink } from '../parts/cut-link.ts';
 import { waitFor } from '../parts/wait-for.ts';
+import { localTracing } from '../tracing/local-tracing.ts';
 import { LinkPair, SECRET, TOPOLOGY } from './link-pair.ts';
 
 const UNAVAILABLE = errorNumber('unavailable');
+
+/** A traced request on its way. */
+function traced(pair: LinkPair, tracing: Tracing): { flight: Flight; attempt: Traced } {
+  const caller = { traceId: '0af7651916cd43dd8448eb211c80319c', spanId: 'b7ad6b7169203331', flags: 1, state: 'a=b' };
+  const attempt = tracing.joined('attempt', caller, {});
+  return { flight: pair.send('body', { attempt }).flight, attempt };
+}
 
 describe('a link', () => {
   test('carries many calls and their answers, each to its own', async () => {
@@ -49,12 +60,56 @@ describe('a link', () => {
   });
 
   test('works between neighbouring versions, and not between those that share none', async () => {
-    await using newer = await LinkPair.open({ router: { versions: { min: 1, max: 2 } } });
+    const { max } = LINK_VERSIONS;
+    await using newer = await LinkPair.open({ router: { versions: { min: 1, max: max + 1 } } });
     await newer.up();
-    await using older = await LinkPair.open({ shard: { versions: { min: 1, max: 3 } } });
+    await using older = await LinkPair.open({ shard: { versions: { min: 1, max: max + 1 } } });
     await older.up();
-    await using apart = await LinkPair.open({ router: { versions: { min: 2, max: 2 } } });
+    await using apart = await LinkPair.open({ router: { versions: { min: max + 1, max: max + 1 } } });
     assert.match(await apart.refused(), /no common version/);
+  });
+
+  describe('carries the trace of a request', () => {
+    const OLD = { min: 1, max: 1 };
+    const local = localTracing();
+    after(() => local.tracing.close());
+
+    test('to a shard that knows of it, where the call and what it logs belong to it', async () => {
+      await using pair = await LinkPair.open({ tracing: local.tracing });
+      await pair.up();
+      const { flight, attempt } = traced(pair, local.tracing);
+      const call = await pair.arrived();
+      assert.equal(Buffer.from(call.body).toString(), 'body');
+      assert.equal(call.trace?.context.traceId, attempt.context.traceId);
+      call.fail(new Error('disk'));
+      await pair.outcome(flight);
+      assert.deepEqual(pair.failures, [[new Error('disk'), call.trace]]);
+      const span = local.finished().find(({ name }) => name === 'enc.shard/post');
+      assert.equal(span?.parentSpanContext?.spanId, attempt.context.spanId);
+      assert.equal(span?.attributes['error.type'], 'internal');
+    });
+
+    test('not to a shard of before, nor from a router of before: the call is as it ever was', async () => {
+      for (const older of [{ shard: { versions: OLD } }, { router: { versions: OLD } }]) {
+        await using pair = await LinkPair.open({ tracing: local.tracing, ...older });
+        await pair.up();
+        const { flight } = traced(pair, local.tracing);
+        const call = await pair.arrived();
+        assert.equal(Buffer.from(call.body).toString(), 'body');
+        assert.equal(call.trace, null);
+        call.answer(0, Buffer.from('ok'));
+        assert.deepEqual(await pair.outcome(flight), [['answered', 0, 'ok']]);
+      }
+    });
+
+    test('and not where nothing is traced', async () => {
+      await using pair = await LinkPair.open();
+      await pair.up();
+      traced(pair, local.tracing);
+      const call = await pair.arrived();
+      assert.equal(Buffer.from(call.body).toString(), 'body');
+      assert.equal(call.trace, null);
+    });
   });
 
   test('ends with whoever does not speak it, and nobody else', async () => {
