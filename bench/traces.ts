@@ -44,7 +44,7 @@ export async function benchTraces(options: BenchOptions): Promise<BenchResult[]>
     node('traces-1-percent', receiver.env('0.01'), { name: 'traces-off', must: 0.03 }),
     node('traces-all', receiver.env('1'), { name: 'traces-off' }),
   ];
-  return sideBySide(nodes, options);
+  return await sideBySide(nodes, options);
 }
 
 /** The same for router and shard of a cluster, without a receiver and with one call in a hundred. */
@@ -57,7 +57,7 @@ export async function benchClusterTraces(options: BenchOptions): Promise<BenchRe
   const cluster = (name: string, env: Record<string, string>, base?: Subject['base']) => () =>
     clusterSubject(name, env, base, options);
   const off = 'traces-cluster-off';
-  return sideBySide(
+  return await sideBySide(
     [cluster(off, {}), cluster('traces-cluster-1-percent', receiver.env('0.01'), { name: off, must: 0.03 })],
     options,
   );

@@ -13,7 +13,7 @@ test('what the log says of a traced call names its trace', async () => {
   const local = localTracing();
   const modules = { api: {} as Api, isAdmin: () => false, metrics: null, logger, tracing: local.tracing };
   const server = createServer((request, response) =>
-    new HttpExchange(request, response, Buffer.alloc(0), '/', modules).fail(new Error('disk')),
+    new HttpExchange(request, response, Buffer.alloc(0), modules).fail(new Error('disk')),
   );
   await new Promise<void>((resolve) => void server.listen(0, '127.0.0.1', resolve));
   try {

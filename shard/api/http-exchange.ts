@@ -31,13 +31,7 @@ export class HttpExchange implements Exchange {
   #begun = false;
 
   /** `route`: the path with names in place of values */
-  constructor(
-    request: IncomingMessage,
-    response: ServerResponse,
-    body: Uint8Array,
-    route: string,
-    modules: DoorModules,
-  ) {
+  constructor(request: IncomingMessage, response: ServerResponse, body: Uint8Array, modules: DoorModules, route = '/') {
     this.#request = request;
     this.#response = response;
     this.body = body;
@@ -50,7 +44,7 @@ export class HttpExchange implements Exchange {
     reply.hijack();
     const { body, routeOptions } = request;
     const bytes = body instanceof Uint8Array ? body : NO_BODY;
-    return new HttpExchange(request.raw, reply.raw, bytes, routeOptions.url ?? '', modules);
+    return new HttpExchange(request.raw, reply.raw, bytes, modules, routeOptions.url);
   }
 
   get upload(): Readable {

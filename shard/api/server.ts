@@ -91,7 +91,7 @@ export function createServer(options: ServerOptions, modules: DoorModules): Fast
   treeHeadRoutes(app, modules);
   adminRoutes(app, modules);
   takePosts(app, options.maxBody, (request, response, body) => {
-    const exchange = new HttpExchange(request, response, body, '/', modules);
+    const exchange = new HttpExchange(request, response, body, modules);
     try {
       api.post(exchange, 'post');
     } catch (error) {

@@ -176,8 +176,9 @@ describe('secrets', () => {
   });
 
   test('none is fine, a short one is advised against', () => {
-    assert.deepEqual(readSecrets({}), { adminToken: null, advice: null });
-    assert.deepEqual(readSecrets({ ENC_ADMIN_TOKEN: '' }), { adminToken: null, advice: null });
+    const none = { adminToken: null, traceHeaders: {}, advice: null };
+    assert.deepEqual(readSecrets({}), none);
+    assert.deepEqual(readSecrets({ ENC_ADMIN_TOKEN: '' }), none);
     assert.equal(readSecrets({ ENC_ADMIN_TOKEN: 'x'.repeat(16) }).advice, null);
     assert.match(readSecrets({ ENC_ADMIN_TOKEN: 'hunter2' }).advice ?? '', /short/);
   });
