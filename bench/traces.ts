@@ -5,16 +5,16 @@ import { missing } from '../test/parts/redis.ts';
 import { startNode } from './bench-node.ts';
 import { ClusterHouse } from './cluster-house.ts';
 import { CommitSupply } from './commit.ts';
-import { runLoad } from './load/run-load.ts';
+import { quantile, runLoad } from './load/run-load.ts';
 import { type BenchOptions, scaled } from './options.ts';
 import { runCpu } from './process-cpu.ts';
 import type { BenchResult } from './result.ts';
 
 const CONNECTIONS = 64;
-const WARM_UP = 30_000;
+const WARM_UP = 24_000;
 /** Every subject is measured in each round, one behind the other: what the machine does meanwhile hits all of them. */
-const ROUNDS = 20;
-const PER_ROUND = 4000;
+const ROUNDS = 24;
+const PER_ROUND = 6000;
 const RECEIPT = '"type":"Receipt"';
 
 /** Something that is measured beside others: a node or a cluster with its own enclave. */
@@ -93,21 +93,29 @@ async function load({ url, supply, cpu }: Subject, commits: number): Promise<num
   return ((cpu() - before) / good) * 1e6;
 }
 
-/** The cost and, of those of the same round, how much more it is than the base's: mean and its standard error. */
+/**
+ * The cost and, of those of the same round, how much more it is than the base's: medians, which a round that something else
+ * disturbed moves little, and the standard error of the latter, from the median deviation.
+ */
 function row({ name, base }: Subject, costs: ReadonlyMap<string, readonly number[]>): BenchResult {
   const own = costs.get(name) ?? [];
   const what = 'CPU of a commit, one per POST, 64 connections, in turn with the others';
-  const cost = { name, what, cost_us: mean(own), rounds: own.length };
+  const cost = { name, what, cost_us: median(own), rounds: own.length };
   if (!base) return cost;
   const more = own.map((each, i) => each / (costs.get(base.name)?.[i] as number) - 1);
-  const by = mean(more);
-  const error = Math.sqrt(mean(more.map((each) => (each - by) ** 2)) / (more.length - 1));
+  const by = median(more);
+  const sigma = 1.48 * median(more.map((each) => Math.abs(each - by)));
+  const error = (1.25 * sigma) / Math.sqrt(more.length);
   const compared = { ...cost, more_percent: by * 100, error_percent: error * 100 };
   if (base.must === undefined) return compared;
   return { ...compared, must: `≤ ${base.must * 100} % more than ${base.name}`, met: by <= base.must };
 }
 
-const mean = (values: readonly number[]): number => values.reduce((sum, value) => sum + value, 0) / values.length;
+const median = (values: readonly number[]): number =>
+  quantile(
+    values.toSorted((a, b) => a - b),
+    0.5,
+  );
 
 async function nodeSubject(
   name: string,

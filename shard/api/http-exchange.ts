@@ -107,8 +107,10 @@ export class HttpExchange implements Exchange {
 
   fail(error: unknown): void {
     this.#m.logger.error({ err: error, ...this.trace?.fields }, 'a request failed');
-    this.trace?.fail('internal');
-    if (this.#begun || this.#response.headersSent) return void this.#response.destroy();
+    if (this.#begun || this.#response.headersSent) {
+      this.trace?.fail('internal');
+      return void this.#response.destroy();
+    }
     const code = failureCode(error);
     this.answer(code, errorBytes(code));
   }
