@@ -71,13 +71,13 @@ module.exports = {
       name: 'opentelemetry-stays-in-its-room',
       comment: 'All others hold a Traced or null; the SDK is loaded by one file, and only where traces are exported.',
       severity: 'error',
-      from: { pathNot: ['^tracing/', TEST] },
+      from: { pathNot: ['^(tracing|test)/', '^node_modules/', TEST] },
       to: { path: '^node_modules/@opentelemetry/' },
     },
     {
       name: 'sdk-of-traces-is-loaded-by-one-file',
       severity: 'error',
-      from: { pathNot: ['^tracing/(exporting|counted-spans)\\.ts$', '^node_modules/', TEST] },
+      from: { pathNot: ['^tracing/(exporting|counted-spans)\\.ts$', '^(test|node_modules)/', TEST] },
       to: { path: '^node_modules/@opentelemetry/(sdk|exporter|otlp|resources)' },
     },
     {
