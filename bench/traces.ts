@@ -11,10 +11,10 @@ import { runCpu } from './process-cpu.ts';
 import type { BenchResult } from './result.ts';
 
 const CONNECTIONS = 64;
-const WARM_UP = 24_000;
+const WARM_UP = 20_000;
 /** Every subject is measured in each round, one behind the other: what the machine does meanwhile hits all of them. */
-const ROUNDS = 24;
-const PER_ROUND = 6000;
+const ROUNDS = 16;
+const PER_ROUND = 5000;
 const RECEIPT = '"type":"Receipt"';
 
 /** Something that is measured beside others: a node or a cluster with its own enclave. */
