@@ -2,20 +2,21 @@
  * A real S3 server for tests, on loopback, in a folder of its own: versitygw, or where it is missing moto. Where neither
  * is installed, `s3Missing` says so: pass it as a test's `skip`.
  */
-import { type ChildProcess, spawn, spawnSync } from 'node:child_process';
-import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { type ChildProcess, spawn } from 'node:child_process';
+import { mkdirSync, mkdtempSync, rmSync } from 'node:fs';
 import { createServer } from 'node:net';
-import { homedir, tmpdir } from 'node:os';
-import { delimiter, join } from 'node:path';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { CreateBucketCommand, S3Client } from '@aws-sdk/client-s3';
+import { findProgram } from './find-program.ts';
 import { waitFor } from './wait-for.ts';
 
 const START_MS = 20_000;
 export const S3_BUCKET = 'enc-archive';
 const KEYS = { accessKeyId: 'test-access', secretAccessKey: 'test-secret-0123456789' };
 
-const gateway = found('versitygw');
-const moto = gateway === null ? found('moto_server') : null;
+const gateway = findProgram('versitygw');
+const moto = gateway === null ? findProgram('moto_server') : null;
 
 /** false when a server is here, else the sentence for `skip`. */
 export const s3Missing: string | false =
@@ -114,26 +115,6 @@ export class S3Server {
     await this.kill();
     rmSync(this.folder, { recursive: true, force: true });
   }
-}
-
-/** In PATH, or where `go install` puts it. */
-function found(binary: string): string | null {
-  const folders = [
-    ...(process.env['PATH'] ?? '').split(delimiter),
-    ...(process.env['GOBIN'] ? [process.env['GOBIN']] : []),
-    join(process.env['GOPATH'] ?? join(homedir(), 'go'), 'bin'),
-  ];
-  for (const folder of folders) {
-    const path = join(folder, binary);
-    if (folder !== '' && existsSync(path) && works(path)) return path;
-  }
-  return null;
-}
-
-/** A version manager's shim may stand for a program that is not there. */
-function works(path: string): boolean {
-  if (!readFileSync(path).subarray(0, 2).equals(Buffer.from('#!'))) return true;
-  return spawnSync(path, ['--help'], { stdio: 'ignore' }).status === 0;
 }
 
 function freePort(): Promise<number> {
