@@ -5,6 +5,7 @@
 import { Argument, Command, CommanderError, InvalidArgumentError } from 'commander';
 import { benchCluster } from './cluster.ts';
 import { benchCommits } from './commit.ts';
+import { corpusCommand } from './corpus-command.ts';
 import { benchFailover } from './failover.ts';
 import { benchGuard } from './guard.ts';
 import { benchHydrate } from './hydrate.ts';
@@ -15,6 +16,7 @@ import type { BenchOptions } from './options.ts';
 import { type Measured, publishCluster, publishNode, writeJson } from './publish.ts';
 import { benchQuery } from './query.ts';
 import { benchRedisLog } from './redis-log.ts';
+import { reportCommand } from './report.ts';
 import { type BenchResult, missed, rounded, table } from './result.ts';
 import { benchRoot } from './root.ts';
 import { benchClusterTraces, benchTraces } from './traces.ts';
@@ -58,7 +60,7 @@ const positive = (text: string): number => {
   return value;
 };
 
-const command = new Command('npm run bench --')
+const command = new Command('measure')
   .description(
     'Measures a node or a cluster and prints a table. Exits 0 only if every must of ARCHITECTURE §6 that applies is met.',
   )
@@ -79,8 +81,13 @@ const command = new Command('npm run bench --')
   )
   .option('--node-args <args>', 'for the Node that runs the node under test, such as "--cpu-prof"')
   .option('--against <checkout>', 'traces: another checkout of the project, to compare its node with this one')
-  .exitOverride()
   .action(run);
+const program = new Command('npm run bench --')
+  .exitOverride()
+  .addCommand(command, { isDefault: true })
+  .addCommand(corpusCommand())
+  .addCommand(reportCommand());
+for (const sub of program.commands) sub.copyInheritedSettings(program);
 
 async function run(name: string, flags: Flags): Promise<void> {
   const benches =
@@ -120,7 +127,7 @@ async function publish(measured: Measured, where: Machine): Promise<void> {
 }
 
 try {
-  await command.parseAsync();
+  await program.parseAsync();
 } catch (error) {
   if (!(error instanceof CommanderError)) throw error;
   process.exitCode = error.exitCode === 0 ? 0 : 2;

@@ -44,6 +44,14 @@ export function publishCluster(measured: Measured, where: Machine): void {
   quote();
 }
 
+/** Makes these the published figures of k6: they are few, and replaced together. */
+export function publishK6(results: readonly BenchResult[], where: Machine): void {
+  mkdirSync(RESULTS, { recursive: true });
+  const run = { name: 'k6-run', what: 'where and when k6 was run', ...rounded(where) };
+  writeJson(`${RESULTS}/k6.json`, [run, ...results]);
+  quote();
+}
+
 function quote(): void {
   execFileSync(process.execPath, ['scripts/figures.ts'], { cwd: ROOT, stdio: 'inherit' });
 }
