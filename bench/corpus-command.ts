@@ -44,13 +44,15 @@ export function corpusCommand(): Command {
     .action(run);
 }
 
-async function run(flags: Flags): Promise<void> {
-  if (flags.window <= 2 * CLOCKS_MS) throw new InvalidArgumentError(`--window must be above ${2 * CLOCKS_MS} ms`);
+async function run(flags: Flags, command: Command): Promise<void> {
+  if (flags.window <= 2 * CLOCKS_MS) command.error(`error: --window must be above ${2 * CLOCKS_MS} ms`);
   const source = await CorpusSource.open(flags.one ? 1 : flags.enclaves);
   const lifetime = flags.window - CLOCKS_MS;
   const enclaves = flags.one ? 'one enclave' : `${flags.enclaves.toLocaleString('en')} enclaves`;
   if (flags.serve) {
-    const server = await serveCorpus(source, flags.serve, lifetime);
+    const server = await serveCorpus(source, flags.serve, lifetime).catch((error: Error) =>
+      command.error(`error: ${error.message}`),
+    );
     const { address, port } = server.address() as AddressInfo;
     console.log(`commits for ${enclaves} on http://${address.includes(':') ? `[${address}]` : address}:${port}`);
     await Promise.race([once(process, 'SIGINT'), once(process, 'SIGTERM')]);

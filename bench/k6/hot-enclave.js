@@ -4,7 +4,7 @@
  *   npm run bench -- corpus --one
  *   k6 run -e URL=http://127.0.0.1:8080 bench/k6/hot-enclave.js
  */
-import { script } from './lib/profile.ts';
+import { script } from './lib/script.ts';
 
 export const { options, setup, commits, reads, handleSummary } = script({
   name: 'hot-enclave',
@@ -16,4 +16,5 @@ export const { options, setup, commits, reads, handleSummary } = script({
   reads: 20,
   duration: '60s',
   p99Ms: 250,
+  long: false,
 });

@@ -4,7 +4,7 @@
  *   npm run bench -- corpus --serve 8070
  *   k6 run -e URL=http://127.0.0.1:8080 -e CORPUS=http://127.0.0.1:8070 bench/k6/soak.js
  */
-import { script } from './lib/profile.ts';
+import { script } from './lib/script.ts';
 
 export const { options, setup, commits, reads, handleSummary } = script({
   name: 'soak',
@@ -16,4 +16,5 @@ export const { options, setup, commits, reads, handleSummary } = script({
   reads: 10,
   duration: '2h',
   p99Ms: 250,
+  long: true,
 });

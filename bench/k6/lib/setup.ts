@@ -1,53 +1,48 @@
 import { CORPUS } from './env.ts';
 import { post } from './node.ts';
-import { keyOf, session } from './protocol.js';
+import type { Load } from './profile.ts';
+import { type Key, keyOf } from './protocol.js';
+import { type Readable, readable } from './sessions.ts';
 import type { Supply } from './supply.ts';
 
 /** What `setup` hands to the scenarios. */
 export interface Entered {
-  /** hex32 */
-  readonly reader: string;
-  /** some of the enclaves, each with a session of the reader that is good for two hours */
-  readonly readable: readonly { readonly enclave: string; readonly session: string }[];
+  /** who may read everything */
+  readonly reader: Key;
+  /** some of the enclaves */
+  readonly readable: readonly Readable[];
 }
 
-export interface Needs {
-  readonly name: string;
-  readonly hot: boolean;
-  /** commits of a file */
-  readonly needed: number;
-  /** that the profile will take from now on */
-  readonly seconds: number;
-}
+/** `commits`: that a file must have. */
+export type Needs = Pick<Load, 'name' | 'hot' | 'warmUp' | 'duration'> & { readonly commits: number };
 
 /** Manifests of one POST: together they stay far below the size of a body. */
 const AT_ONCE = 50;
-/** Enclaves that are read: each costs a signature, which takes k6 some 30 ms. */
+/** Enclaves that are read: each costs a signature. */
 const READABLE = 16;
-/** PROTOCOL §8 */
-const SESSION_S = 7200;
 
 /** Looks whether the corpus fits, founds its enclaves, signs sessions. Throws, and so ends k6, with what to do. */
-export function enter(supply: Supply, { name, hot, needed, seconds }: Needs): Entered {
+export function enter(supply: Supply, needs: Needs): Entered {
+  const { name, hot } = needs;
   const { enclaves, commits, good_until, reader } = supply.header;
   const make = `npm run bench -- corpus ${hot ? '--one' : '--enclaves 1000'}`;
   if (hot !== (enclaves === 1))
     throw new Error(`${name} needs a corpus of ${hot ? 'one enclave' : 'many enclaves'}: ${make}`);
-  if (commits !== null && commits < needed)
-    throw new Error(`${CORPUS} has ${commits} commits, ${name} needs ${needed}: ${make} --commits ${needed}`);
-  if (good_until !== null && Date.now() + seconds * 1000 > good_until)
+  if (commits !== null && commits < needs.commits)
     throw new Error(
-      `${name} takes ${seconds} s, and ${CORPUS} is good for ${Math.max(0, Math.floor((good_until - Date.now()) / 1000))} s more: ` +
-        `make a new one (${make}), or for longer loads serve one (--serve 8070, -e CORPUS=http://127.0.0.1:8070)`,
+      `${CORPUS} has ${commits} commits, ${name} needs ${needs.commits}: ${make} --commits ${needs.commits}`,
+    );
+  const takes = needs.warmUp + needs.duration;
+  const left = good_until === null ? Number.POSITIVE_INFINITY : Math.floor((good_until - Date.now()) / 1000);
+  if (left < takes)
+    throw new Error(
+      `${name} takes ${takes} s, and ${CORPUS} is good for ${Math.max(0, left)} s more: make a new one (${make}), ` +
+        'or for longer loads serve one (--serve 8070, then -e CORPUS=http://127.0.0.1:8070)',
     );
   const sequencers = found(supply, make);
   const key = keyOf(reader);
-  const expires = Math.floor(Date.now() / 1000) + SESSION_S;
-  const readable = [...sequencers].slice(0, READABLE).map(([enclave, sequencer]) => ({
-    enclave,
-    session: session(key, sequencer, expires),
-  }));
-  return { reader: key.id, readable };
+  const some = [...sequencers].slice(0, READABLE);
+  return { reader: key, readable: some.map(([enclave, sequencer]) => readable(key, enclave, sequencer)) };
 }
 
 /** Founds the enclaves; their sequencers by their ids. */
