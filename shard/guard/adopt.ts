@@ -15,8 +15,8 @@ export async function checkGuard(log: EnclaveLog, guard: ReleaseGuard): Promise<
   if (expected === null) return log.adoptGuard(guard.id);
   if (Buffer.compare(expected, guard.id) === 0) return;
   throw new ForeignGuard(
-    'The guard folder is not the one that this log was written with: put guard/ back. If it is lost for good and you ' +
-      'are sure that log/ is complete and newer than every backup of it, run `enc admin guard adopt` and start again.',
+    'The guard is not the one that this log was written with: put it back. If it is lost for good and you are sure ' +
+      'that the log is complete and newer than every backup of it, run `enc admin guard adopt` and start again.',
   );
 }
 

@@ -7,6 +7,7 @@ import { DROP, SCRIPTS } from '../log/redis/scripts.ts';
 import { logOf } from '../log/split-log.ts';
 import { openRedis, type RedisStore } from '../redis/redis-store.ts';
 import { keyRowsOf, MASTER_VERSIONS_OWNER } from '../signer/redis/redis-key-store.ts';
+import { nobodyRuns } from './nobody-runs.ts';
 
 export interface MoveLogsOptions {
   /** addresses as in ENC_LOG_REDIS: as they were, and as they are to be; a server that stays is written the same way */
@@ -43,9 +44,6 @@ export async function moveLogs(options: MoveLogsOptions): Promise<{ enclaves: nu
   }
 }
 
-/** cluster/topology/redis-topology.ts */
-const HEARTBEATS = '{enc:cluster}:beat:*';
-
 type Fulfilled = PromiseFulfilledResult<RedisStore>;
 
 async function move(
@@ -72,17 +70,6 @@ async function move(
     all.filter((store) => !after.includes(store)),
   );
   return { enclaves, keys };
-}
-
-/** Shards say that they live in the Redis of the topology, which is the first log's as a rule. */
-async function nobodyRuns(stores: readonly RedisStore[]): Promise<void> {
-  for (const store of stores) {
-    for (let cursor = '0', first = true; first || cursor !== '0'; first = false) {
-      const found = (await store.fetch('SCAN', cursor, 'MATCH', HEARTBEATS, 'COUNT', '1000')) as [Buffer, Buffer[]];
-      if (found[1].length > 0) throw new Error('Shards are running: stop all of them first.');
-      cursor = String(found[0]);
-    }
-  }
 }
 
 /** Rows of keys that the new list has elsewhere. */
