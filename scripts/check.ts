@@ -43,6 +43,7 @@ const STEPS: Record<string, string[]> = {
   ],
   style: [bin('biome'), 'check', '--error-on-warnings', '--colors=off', '--max-diagnostics=20'],
   figures: [process.execPath, 'scripts/figures.ts', '--check'],
+  release: [process.execPath, 'scripts/release.ts', '--check'],
   k6: [process.execPath, 'bench/k6/build.ts', '--check'],
   lock: [process.execPath, 'scripts/lock.mjs', '--check'],
 };

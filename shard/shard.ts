@@ -72,7 +72,7 @@ export interface ShardOverrides {
 }
 
 /** How long a drain may take before what is left is answered `unavailable`, ms. */
-const DRAIN_MS = 10_000;
+export const DRAIN_MS = 10_000;
 /** One line about lost hints is enough for so long, ms. */
 const HINTS_TOLD_MS = 60_000;
 /** How long a start waits for the topology store, ms. */

@@ -34,7 +34,8 @@ const ROUTER: Program = {
   name: 'node router/main.ts',
   description: 'Runs a router of an ENC cluster.',
   secrets:
-    '  ENC_ADMIN_TOKEN  bearer token of the admin calls (default: one is generated and kept, mode 0600, in keys/admin-token)',
+    '  ENC_ADMIN_TOKEN       bearer token of the admin calls (default: one is generated and kept, mode 0600, in keys/admin-token)\n' +
+    '  ENC_ADMIN_TOKEN_FILE  a file that holds it',
 };
 
 type Read = ReturnType<typeof readRouterEnv>;

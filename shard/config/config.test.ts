@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { chmodSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { describe, test } from 'node:test';
@@ -181,6 +181,22 @@ describe('secrets', () => {
     assert.deepEqual(readSecrets({ ENC_ADMIN_TOKEN: '' }), none);
     assert.equal(readSecrets({ ENC_ADMIN_TOKEN: 'x'.repeat(16) }).advice, null);
     assert.match(readSecrets({ ENC_ADMIN_TOKEN: 'hunter2' }).advice ?? '', /short/);
+  });
+
+  test('a token may come in a file, which not everybody may read', (t) => {
+    const folder = mkdtempSync(join(tmpdir(), 'enc-secrets-'));
+    t.after(() => rmSync(folder, { recursive: true }));
+    const path = join(folder, 'token');
+    const read = () => readSecrets({ ENC_ADMIN_TOKEN_FILE: path });
+    assert.throws(read, /ENC_ADMIN_TOKEN_FILE can not be read/);
+    writeFileSync(path, 'x'.repeat(32).concat('\n'), { mode: 0o600 });
+    assert.deepEqual(read(), { adminToken: 'x'.repeat(32), advice: null });
+    assert.throws(() => readSecrets({ ENC_ADMIN_TOKEN_FILE: path, ENC_ADMIN_TOKEN: 'y' }), /leave one of them out/);
+    chmodSync(path, 0o644);
+    assert.throws(read, /chmod 600/);
+    chmodSync(path, 0o440);
+    writeFileSync(path, '\n');
+    assert.equal(read().adminToken, null);
   });
 });
 

@@ -26,7 +26,8 @@ const SHARD: Program = {
   name: 'npm start --',
   description: 'Runs an ENC node.',
   secrets:
-    '  ENC_ADMIN_TOKEN  bearer token of the admin calls (default: one is generated and kept, mode 0600, in keys/admin-token)',
+    '  ENC_ADMIN_TOKEN       bearer token of the admin calls (default: one is generated and kept, mode 0600, in keys/admin-token)\n' +
+    '  ENC_ADMIN_TOKEN_FILE  a file that holds it',
 };
 
 /** The settings of a shard, see readSettings. */

@@ -1,3 +1,4 @@
+import { closeSync, fstatSync, openSync, readFileSync } from 'node:fs';
 import { ConfigError } from './env.ts';
 import { readTraceHeaders } from './tracing-config.ts';
 
@@ -14,9 +15,15 @@ export interface Secrets {
 /** Short of this a token can be guessed over the network. */
 const GOOD_LENGTH = 16;
 
-/** Throws ConfigError, without quoting the value, if a secret can't be what it should be. */
+/**
+ * ENC_ADMIN_TOKEN, or the file that ENC_ADMIN_TOKEN_FILE names, as systemd and Kubernetes hand secrets over; an empty one
+ * is none. Throws ConfigError, without quoting the value, if a secret can't be what it should be.
+ */
 export function readSecrets(env: Readonly<Record<string, string | undefined>>): Secrets {
-  const adminToken = env['ENC_ADMIN_TOKEN'] || null;
+  const [given, file] = [env['ENC_ADMIN_TOKEN'] || null, env['ENC_ADMIN_TOKEN_FILE'] || null];
+  if (given !== null && file !== null)
+    throw new ConfigError('ENC_ADMIN_TOKEN and ENC_ADMIN_TOKEN_FILE are both set: leave one of them out');
+  const adminToken = file === null ? given : readToken(file);
   if (adminToken !== null && !/^[!-~]{1,256}$/.test(adminToken)) {
     throw new ConfigError(
       'ENC_ADMIN_TOKEN can not be a bearer token: set it to up to 256 printable ASCII characters without spaces',
@@ -30,4 +37,21 @@ export function readSecrets(env: Readonly<Record<string, string | undefined>>): 
       ? `ENC_ADMIN_TOKEN is short: set it to ${GOOD_LENGTH} random characters or more, or leave it unset`
       : null,
   };
+}
+
+/** Group bits may be an access list's mask (systemd), so only what everybody may read is refused. */
+function readToken(path: string): string | null {
+  let file: number;
+  try {
+    file = openSync(path, 'r');
+  } catch (error) {
+    throw new ConfigError(`ENC_ADMIN_TOKEN_FILE can not be read: ${(error as Error).message}`);
+  }
+  try {
+    if (process.platform !== 'win32' && (fstatSync(file).mode & 0o007) !== 0)
+      throw new ConfigError(`ENC_ADMIN_TOKEN_FILE may be read by everybody: run chmod 600 ${path}, then start again`);
+    return readFileSync(file, 'utf8').trim() || null;
+  } finally {
+    closeSync(file);
+  }
 }

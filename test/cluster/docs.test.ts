@@ -18,6 +18,6 @@ test('docs/cluster.md names every setting of a cluster, and no other than there 
     own.filter((env) => !table.has(env)),
     [],
   );
-  const known = new Set([...envOf(SETTINGS), ...envOf(ROUTER_SETTINGS), 'ENC_ADMIN_TOKEN']);
+  const known = new Set([...envOf(SETTINGS), ...envOf(ROUTER_SETTINGS), 'ENC_ADMIN_TOKEN', 'ENC_ADMIN_TOKEN_FILE']);
   for (const name of [...named(text), ...named(read('operate.md'))]) assert.ok(known.has(name), name);
 });

@@ -1,5 +1,5 @@
 import { check } from 'k6';
-import { text } from './env.ts';
+import { NODE_URL, text } from './env.ts';
 import { type Answer, get, post } from './node.ts';
 import { headFault, type Key, keyOf, newKey, receiptFault, refusal, type Signed, session, sign } from './protocol.js';
 
@@ -41,6 +41,7 @@ function walk(): void {
 
 function aboutNode(): void {
   const about = get('/', { name: 'about' });
+  if (about.status === 0) throw new Error(`${NODE_URL} does not answer`);
   const { version, protocol, kernel } = record(about);
   expect('the node says what it is', about.status === 200 && version && protocol === 'enc/2' ? null : about.text);
   expect('and which kernel it runs', /^[0-9a-f]{64}$/.test(String(kernel)) ? null : about.text);
