@@ -2,6 +2,7 @@ import { execFileSync } from 'node:child_process';
 import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { capacity } from './capacity.ts';
+import { withK6Table } from './k6-table.ts';
 import type { Machine } from './machine.ts';
 import { drawPlots } from './plots.ts';
 import { type BenchResult, rounded } from './result.ts';
@@ -44,11 +45,13 @@ export function publishCluster(measured: Measured, where: Machine): void {
   quote();
 }
 
-/** Makes these the published figures of k6: they are few, and replaced together. */
+/** Makes these the published figures of k6 in docs/performance.md: they are few, and replaced together. */
 export function publishK6(results: readonly BenchResult[], where: Machine): void {
   mkdirSync(RESULTS, { recursive: true });
   const run = { name: 'k6-run', what: 'where and when k6 was run', ...rounded(where) };
   writeJson(`${RESULTS}/k6.json`, [run, ...results]);
+  const page = `${ROOT}docs/performance.md`;
+  writeFileSync(page, withK6Table(readFileSync(page, 'utf8'), results));
   quote();
 }
 
