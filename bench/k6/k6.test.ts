@@ -8,6 +8,7 @@ import { join } from 'node:path';
 import { after, before, describe, it, type TestContext } from 'node:test';
 import { fileURLToPath } from 'node:url';
 import { TestNode } from '../../test/api/node.ts';
+import { TestCluster } from '../../test/cluster/test-cluster.ts';
 import { findProgram } from '../../test/parts/find-program.ts';
 import { serveCorpus } from '../corpus-server.ts';
 import { CorpusSource, writeCorpus } from '../corpus-source.ts';
@@ -86,6 +87,12 @@ describe('k6', { skip, timeout: 2 * DEADLINE_MS }, () => {
       rows.map(({ name, met }) => [name, met]),
       [['k6-smoke', true]],
     );
+  });
+
+  it('smoke.js passes against a cluster', async () => {
+    await using cluster = await TestCluster.start({ shards: 2 });
+    const { code, output } = await k6('smoke.js', { URL: cluster.url });
+    assert.equal(code, 0, output);
   });
 
   it("prints k6's own summary when no file is asked for", async () => {
