@@ -1,5 +1,4 @@
-import { errorOf } from '../protocol/errors.ts';
-import type { AnswerMetrics } from '../shard/api/answer.ts';
+import type { AnswerTally } from '../shard/api/answer-tally.ts';
 import type { Exchange } from '../shard/api/api.ts';
 import type { Target } from './flight.ts';
 
@@ -10,14 +9,14 @@ const CLOSE = Buffer.from(']');
 /** Collects the answers to the elements of an array, each alone, and answers all of them in order. */
 export class ArrayAnswer {
   readonly #exchange: Exchange;
-  readonly #metrics: AnswerMetrics | null;
+  readonly #tally: AnswerTally | null;
   readonly #answers: Uint8Array[];
   #waiting: number;
 
   /** `count` > 0 */
-  constructor(exchange: Exchange, count: number, metrics: AnswerMetrics | null) {
+  constructor(exchange: Exchange, count: number, tally: AnswerTally | null) {
     this.#exchange = exchange;
-    this.#metrics = metrics;
+    this.#tally = tally;
     this.#answers = new Array<Uint8Array>(count);
     this.#waiting = count;
   }
@@ -27,12 +26,13 @@ export class ArrayAnswer {
   }
 
   #take(index: number, code: number, body: Uint8Array): void {
-    if (code !== 0) this.#metrics?.answers.inc({ code: errorOf(code).code });
+    this.#tally?.count(code);
     this.#answers[index] = body;
     if (--this.#waiting > 0) return;
     const parts: Uint8Array[] = [OPEN];
     const last = this.#answers.length - 1;
     for (const [i, answer] of this.#answers.entries()) parts.push(answer, i === last ? CLOSE : COMMA);
+    this.#tally?.array();
     this.#exchange.answer(0, Buffer.concat(parts));
   }
 }

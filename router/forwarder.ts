@@ -8,7 +8,7 @@ import { noteError } from '../shard/api/answer.ts';
 import { errorBytes } from '../shard/enclave/answers.ts';
 import { beginAttempt, endAttempt } from './attempt.ts';
 import type { Flight } from './flight.ts';
-import type { RouterMetrics } from './metrics.ts';
+import type { LinkState, RouterMetrics } from './metrics.ts';
 import { candidate, ownedBy, ownerOf, type Routes } from './routes.ts';
 import { LINK_TICK_MS, type LinkEvents, type LinkOptions, ShardLink } from './shard-link.ts';
 import { UploadPump } from './upload-pump.ts';
@@ -76,6 +76,11 @@ export class Forwarder implements LinkEvents {
 
   get waiting(): number {
     return this.#waiting.length;
+  }
+
+  /** Links to the shards, whatever their state. */
+  get links(): LinkState[] {
+    return [...this.#links.values()].map(({ shard, open, underWay }) => ({ shard, open, underWay }));
   }
 
   /** Shards that can be asked. */
@@ -316,6 +321,7 @@ export class Forwarder implements LinkEvents {
   }
 
   down(shard: number, why: string): void {
+    this.#m.metrics?.linksLost.inc();
     this.#m.log({ shard, why }, 'the link to a shard is down');
   }
 

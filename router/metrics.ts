@@ -1,43 +1,60 @@
-import { Counter, collectDefaultMetrics, Gauge, type Registry } from 'prom-client';
+import type { Meters } from '../cluster/metrics/meters.ts';
+import { AnswerTally } from '../shard/api/answer-tally.ts';
+
+/** One shard, as a router sees it. */
+export interface LinkState {
+  readonly shard: number;
+  readonly open: boolean;
+  readonly underWay: number;
+}
 
 export interface RouterGauges {
   readonly waiting: () => number;
   readonly pendingBytes: () => number;
+  readonly pendingLimit: number;
   readonly reachable: () => number;
+  /** shards of the topology, and those of them whose heartbeat counts */
+  readonly shards: () => number;
+  readonly live: () => number;
+  readonly links: () => LinkState[];
   readonly topology: () => number;
+  readonly storeReachable: () => boolean;
   readonly version: string;
 }
 
 export type RouterMetrics = ReturnType<typeof createRouterMetrics>;
 
 /** The metrics of one router. Labels never carry an enclave or an identity. */
-export function createRouterMetrics(register: Registry, gauges: RouterGauges) {
-  const registers = [register];
-  collectDefaultMetrics({ register, eventLoopMonitoringPrecision: 10 });
-  const counter = (name: string, help: string) => new Counter({ name, help, registers });
-  const gauge = (name: string, help: string, read: () => number) =>
-    new Gauge({
-      name,
-      help,
-      registers,
-      collect() {
-        this.set(read());
-      },
-    });
-  gauge('enc_router_waiting_requests', 'requests that wait for a shard', gauges.waiting);
-  gauge('enc_router_pending_bytes', 'bodies under way', gauges.pendingBytes);
-  gauge('enc_router_reachable_shards', 'shards that can be asked', gauges.reachable);
-  gauge('enc_router_topology_version', 'version of the topology in use', gauges.topology);
-  new Gauge({ name: 'enc_build_info', help: 'always 1; what runs here', labelNames: ['version'], registers }).set(
-    { version: gauges.version },
-    1,
+export function createRouterMetrics(meters: Meters, gauges: RouterGauges) {
+  meters.process();
+  meters.build({ role: 'router', version: gauges.version });
+  meters.gauge('enc_router_waiting_requests', 'requests that wait for a shard', gauges.waiting);
+  meters.gauge('enc_router_pending_bytes', 'bodies under way', gauges.pendingBytes);
+  meters.gauge(
+    'enc_pending_limit_bytes',
+    'bytes under way beyond which calls are overloaded',
+    () => gauges.pendingLimit,
   );
+  meters.gauge('enc_router_reachable_shards', 'shards that can be asked', gauges.reachable);
+  meters.gauge('enc_router_shards', 'shards of the topology', gauges.shards);
+  meters.gauge('enc_router_live_shards', 'shards of the topology whose heartbeat counts', gauges.live);
+  meters.gauge('enc_router_topology_version', 'version of the topology in use', gauges.topology);
+  meters.gauge('enc_topology_store_reachable', '1 while topology and heartbeats can be read', () =>
+    gauges.storeReachable() ? 1 : 0,
+  );
+  const perShard = (name: string, help: string, read: (link: LinkState) => number): void =>
+    meters.gauges(name, help, ['shard'], () =>
+      gauges.links().map((link) => [{ shard: String(link.shard) }, read(link)] as const),
+    );
+  perShard('enc_router_link_up', '1 while the link to a shard stands', ({ open }) => (open ? 1 : 0));
+  perShard('enc_router_link_requests', 'requests under way on the link to a shard', ({ underWay }) => underWay);
   return {
-    retries: counter('enc_router_retries_total', 'requests that were sent once more'),
-    moved: counter('enc_router_moved_total', 'requests that a shard sent elsewhere'),
-    stale: counter('enc_router_stale_total', 'requests that were sent under an older topology'),
-    expired: counter('enc_router_expired_total', 'requests that were not answered in time'),
-    full: counter('enc_router_full_links_total', 'requests refused because a link was full'),
-    answers: new Counter({ name: 'enc_errors_total', help: 'error answers by code', labelNames: ['code'], registers }),
+    answers: new AnswerTally(meters),
+    retries: meters.counter('enc_router_retries_total', 'requests that were sent once more'),
+    moved: meters.counter('enc_router_moved_total', 'requests that a shard sent elsewhere'),
+    stale: meters.counter('enc_router_stale_total', 'requests that were sent under an older topology'),
+    expired: meters.counter('enc_router_expired_total', 'requests that were not answered in time'),
+    full: meters.counter('enc_router_full_links_total', 'requests refused because a link was full'),
+    linksLost: meters.counter('enc_router_links_lost_total', 'links to shards that broke, and attempts that failed'),
   };
 }

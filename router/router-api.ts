@@ -16,7 +16,7 @@ import { ADMIN, ANYWHERE, BY_PATH } from '../cluster/link/records.ts';
 import { type Inspection, type InspectMode, type Inspector, REQUEST_SEQUENCER } from '../kernel/kernel.ts';
 import { concat } from '../protocol/bytes.ts';
 import { toHex } from '../protocol/hex.ts';
-import type { AnswerMetrics } from '../shard/api/answer.ts';
+import type { AnswerTally } from '../shard/api/answer-tally.ts';
 import type { Api, Exchange } from '../shard/api/api.ts';
 import { errorBytes } from '../shard/enclave/answers.ts';
 import { TRACED_ELEMENTS } from '../tracing/limits.ts';
@@ -42,7 +42,7 @@ export interface RouterApiModules {
   readonly inspector: Inspector;
   readonly routes: Routes;
   readonly forwarder: Forwarder;
-  readonly metrics: AnswerMetrics | null;
+  readonly answers: AnswerTally | null;
   /** Error number for `count` commits of one address, 0 = come in; null: addresses are not limited. */
   readonly addressRate: ((address: string, count: number) => number) | null;
 }
@@ -151,7 +151,7 @@ export class RouterApi implements Api {
     const { forwarder, routes } = this.#m;
     exchange.trace?.set({ 'enc.array.commits': count });
     const flags = (enclave ? BY_PATH : 0) | admin(exchange, body);
-    const answer = new ArrayAnswer(exchange, count, this.#m.metrics);
+    const answer = new ArrayAnswer(exchange, count, this.#m.answers);
     const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
     const now = performance.now();
     let last: Route | null = null;

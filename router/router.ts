@@ -1,6 +1,7 @@
 import type { Logger } from 'pino';
 import { Registry } from 'prom-client';
 import { readLinkSecret } from '../cluster/link/link-secret.ts';
+import { Meters } from '../cluster/metrics/meters.ts';
 import { ClusterView } from '../cluster/topology/cluster-view.ts';
 import type { TopologyStore } from '../cluster/topology/topology-store.ts';
 import { createWasmInspector } from '../kernel/wasm-inspector.ts';
@@ -63,11 +64,16 @@ export async function startRouter(
   const routes = new Routes(view.topology);
   const register = new Registry();
   let forwarder: Forwarder | null = null;
-  const metrics = createRouterMetrics(register, {
+  const metrics = createRouterMetrics(new Meters(register), {
     waiting: () => forwarder?.waiting ?? 0,
     pendingBytes: () => forwarder?.pendingBytes ?? 0,
+    pendingLimit: http.maxPendingBytes,
     reachable: () => forwarder?.reachable ?? 0,
+    shards: () => view.topology.shards,
+    live: () => [...view.beats.keys()].filter((shard) => shard < view.topology.shards).length,
+    links: () => forwarder?.links ?? [],
     topology: () => view.topology.version,
+    storeReachable: () => !view.blind,
     version,
   });
   forwarder = new Forwarder(
@@ -89,14 +95,14 @@ export async function startRouter(
       inspector,
       routes,
       forwarder,
-      metrics,
+      answers: metrics.answers,
       addressRate: perAddress === 0 ? null : (address, count) => (addresses.take(address, count) ? 0 : RATE_LIMITED),
     },
   );
   const token = openAdminToken(config.keys, adminSecret);
   const isAdmin = adminAccess({ token, development: token.file !== null && config.loopback });
   if (tracing) createSpanMetrics(register, () => tracing.counts);
-  const door = { api, metrics, isAdmin, logger, tracing };
+  const door = { api, answers: metrics.answers, isAdmin, logger, tracing };
   const app = createServer(
     {
       maxBody: http.maxBody,

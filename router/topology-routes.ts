@@ -31,7 +31,7 @@ export function topologyRoutes(app: FastifyInstance, modules: TopologyModules): 
   const guarded =
     (work: (exchange: Exchange) => Promise<void>) =>
     (request: FastifyRequest, reply: FastifyReply): void => {
-      const exchange = HttpExchange.of(request, reply, modules);
+      const exchange = HttpExchange.of(request, reply, modules, 'operator');
       if (!exchange.isAdmin()) return exchange.answer(UNAUTHORIZED, errorBytes(UNAUTHORIZED));
       work(exchange).catch(() => exchange.answer(UNAVAILABLE, errorBytes(UNAVAILABLE)));
     };

@@ -46,13 +46,14 @@ async function open(
   hooks: StoreHooks,
   closers: (() => Promise<void>)[],
 ): Promise<Omit<Stores, 'close'>> {
-  const { logger } = hooks;
+  const { logger, metrics } = hooks;
   const settings = redis.logs.map((at) => ({ ...at, allowUnsafe: redis.allowUnsafe }));
   const count = settings.length;
   const keys = await all(
-    settings.map((one) =>
+    settings.map((one, i) =>
       openRedis({
         settings: one,
+        meter: metrics?.redis('keys', i),
         scripts: [...KEY_STORE_SCRIPTS, PLACE],
         beatKey: KEYS_BEAT,
         onState: told(logger, 'keys'),
@@ -77,6 +78,7 @@ async function open(
         settings: one,
         checkpointKey: signer.checkpointKey(),
         archive: reader,
+        meter: metrics?.redis('log', i),
         onState: told(logger, 'log', (runId) => {
           logServers[i] = runId;
         }),
@@ -90,6 +92,7 @@ async function open(
     settings: { ...redis.guard, allowUnsafe: redis.allowUnsafe },
     logServers: () => logServers,
     allowShared: redis.allowShared,
+    meter: metrics?.redis('guard'),
     onState: told(logger, 'guard'),
   });
   closers.push(() => guard.close());

@@ -2,6 +2,7 @@ import { rmSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Logger } from 'pino';
 import { Registry } from 'prom-client';
+import { Meters } from '../cluster/metrics/meters.ts';
 import { redisOptions } from '../cluster/topology/redis-options.ts';
 import { RedisTopology } from '../cluster/topology/redis-topology.ts';
 import type { TopologyStore } from '../cluster/topology/topology-store.ts';
@@ -22,6 +23,7 @@ import type { Config } from './config/config.ts';
 import { readCreators } from './config/creators.ts';
 import { openSecp256k1, secp256k1Advice } from './crypto/open.ts';
 import { openCryptoPool } from './crypto/pool.ts';
+import { createDiskMetrics } from './disk-metrics.ts';
 import { SessionCache } from './enclave/enclave-host.ts';
 import { Enclaves } from './enclave/enclaves.ts';
 import { Intake } from './enclave/intake.ts';
@@ -42,6 +44,7 @@ import { createShardMetrics } from './metrics.ts';
 import { ownerNonce } from './ownership/owner-nonce.ts';
 import { openRedisStores } from './redis-stores.ts';
 import { openAdminToken } from './signer/admin-token.ts';
+import { StoreMetrics } from './store-metrics.ts';
 import { openStores, type Stores } from './stores.ts';
 
 export interface RunningShard {
@@ -98,7 +101,9 @@ export async function startShard(
   const secp = openSecp256k1(config.crypto.backend ?? undefined);
   const advice = secp256k1Advice(secp.name);
   if (advice) logger.warn(advice);
-  const wraps = { ...hooks, wrapLog: overrides.log, wrapGuard: overrides.guard };
+  const register = new Registry();
+  const meters = new Meters(register);
+  const wraps = { ...hooks, metrics: new StoreMetrics(meters), wrapLog: overrides.log, wrapGuard: overrides.guard };
   const redis = config.cluster?.redis;
   const stores =
     overrides.stores ?? (await (redis ? openRedisStores(config, redis, secp, wraps) : openStores(config, secp, wraps)));
@@ -106,7 +111,10 @@ export async function startShard(
   const pool = openCryptoPool({
     backend: secp.name,
     ...(config.crypto.workers === null ? {} : { workers: config.crypto.workers }),
-    onWorkerDeath: (reason) => logger.error({ reason }, 'a crypto worker died and was replaced'),
+    onWorkerDeath: (reason) => {
+      metrics.workerDeaths.inc();
+      logger.error({ reason }, 'a crypto worker died and was replaced');
+    },
   });
 
   const seat =
@@ -114,19 +122,29 @@ export async function startShard(
   const module = await loadWasmModule();
   const inspector = createWasmInspector(module, { maxCommit: http.maxCommit, maxArray: http.maxArray });
   const newKernel = (host: KernelHost): Kernel => createWasmKernel(module, host);
-  const register = new Registry();
   let enclaves: Enclaves | null = null;
   let intake: Intake | null = null;
-  const metrics = createShardMetrics(register, {
+  const metrics = createShardMetrics(meters, {
+    role: seat ? 'shard' : 'node',
     activeEnclaves: () => enclaves?.active ?? 0,
+    openingEnclaves: () => enclaves?.opening ?? 0,
     kernelBytes: () => enclaves?.memory ?? 0,
     pendingBytes: () => intake?.pendingBytes ?? 0,
+    verifying: () => intake?.verifying ?? 0,
+    staging: () => enclaves?.waiting ?? 0,
+    inFlight: () => enclaves?.inFlight ?? 0,
     cryptoPending: () => pool.pending,
+    limits: {
+      active: config.enclaves.maxActive,
+      kernelBytes: config.enclaves.maxActiveBytes,
+      pendingBytes: http.maxPendingBytes,
+    },
     backend: secp.name,
     version: hooks.version,
     wasm: await wasmSha256(),
   });
   if (tracing) createSpanMetrics(register, () => tracing.counts);
+  createDiskMetrics(meters, disks(config));
   const { create } = config.admission;
   const creation = typeof create === 'string' ? create : readCreators(create.file);
   const admission = new Admission(
@@ -160,7 +178,7 @@ export async function startShard(
     config.archive === null
       ? null
       : await openArchive(config.archive, {
-          ...{ log, guard, verifier: secp, register, warn },
+          ...{ log, guard, verifier: secp, meters, warn },
           hints: archiveHints(config, warn),
           onErased: () => stores.archived?.forget(),
           mine: ({ enclave }) => seat?.isHome(enclave) ?? true,
@@ -195,8 +213,8 @@ export async function startShard(
   const operator = createOperatorServer({ register, notReady: () => (stopping ? 'draining' : null) });
   if (config.operator) await operator.listen(config.operator);
   const { url, leave } = seat
-    ? await takeSeat(seat, { api, log, enclaves, metrics, maxBody: http.maxBody, tracing })
-    : await openDoor(config, adminSecret, { api, metrics, logger, tracing });
+    ? await takeSeat(seat, { api, log, enclaves, metrics, meters, maxBody: http.maxBody, tracing })
+    : await openDoor(config, adminSecret, { api, answers: metrics.door, logger, tracing });
 
   const stop = async (): Promise<void> => {
     stopping = true;
@@ -216,6 +234,14 @@ export async function startShard(
 interface Door {
   readonly url: string;
   readonly leave: () => Promise<void>;
+}
+
+/** Folders whose disks are worth watching: where the stores are in Redis, that of the data and the archive. */
+function disks({ folders, archive, cluster }: Config): Record<string, string> {
+  return {
+    ...(cluster?.redis ? { data: folders.data } : { log: folders.log, guard: folders.guard, keys: folders.keys }),
+    ...(archive?.kind === 'folder' ? { archive: archive.path } : {}),
+  };
 }
 
 /** Between the shards of a cluster, hints go through the Redis of the topology: what it loses are hints. */

@@ -11,6 +11,7 @@ import { openEmbeddedLog } from './log/embedded/index.ts';
 import type { EnclaveLog, LogKey } from './log/enclave-log.ts';
 import { makeLmdbFile } from './new-lmdb-file.ts';
 import { openSigner, type Signer } from './signer/signer.ts';
+import type { StoreMetrics } from './store-metrics.ts';
 
 /** Everything that outlives the process. */
 export interface Stores {
@@ -32,6 +33,7 @@ export interface ArchivedLog {
 
 export interface StoreHooks {
   readonly logger: Logger;
+  readonly metrics?: StoreMetrics;
   /** The process must not go on: a sync failed, or what was acknowledged can no longer be trusted. */
   readonly onFatal: (reason: string) => void;
   /** Stores seen through something else: fault tests wrap them. */
@@ -45,7 +47,7 @@ const ADOPTION_MARK = 'guard.adopt';
 /** Opens the stores of a data folder. */
 export async function openStores(config: Config, secp: Backend, hooks: StoreHooks): Promise<Stores> {
   const { folders } = config;
-  const { logger } = hooks;
+  const { logger, metrics } = hooks;
   mkdirSync(folders.data, { recursive: true, mode: 0o700 });
   for (const [folder, what] of [
     [join(folders.keys, 'enclaves'), 'keys/'],
@@ -58,6 +60,7 @@ export async function openStores(config: Config, secp: Backend, hooks: StoreHook
   const signer = await openSigner({ dir: folders.keys, backend: secp, maxUnwrapped: config.enclaves.maxActive });
   const ownGuard = await openFileGuard({
     folder: folders.guard,
+    onWritten: metrics?.disk('guard'),
     onFatal: (reason) => hooks.onFatal(broken('guard', folders.guard, reason)),
     onLost: () => hooks.onFatal(`another process has taken ${folders.guard} over`),
     onFailure: (reason) => logger.error({ reason }, 'the guard could not be written; nothing was acknowledged'),
@@ -65,6 +68,7 @@ export async function openStores(config: Config, secp: Backend, hooks: StoreHook
   const guard = hooks.wrapGuard?.(ownGuard) ?? ownGuard;
   const ownLog = await openEmbeddedLog({
     folder: folders.log,
+    onWritten: metrics?.disk('log'),
     checkpointKey: signer.checkpointKey(),
     onFatal: (reason) => hooks.onFatal(broken('log', folders.log, reason)),
     onLost: () => hooks.onFatal(`another process has taken ${folders.log} over`),

@@ -16,7 +16,7 @@ export function adminRoutes(app: FastifyInstance, modules: DoorModules): void {
   const { api } = modules;
   const guarded = (handler: Handler) => (request: FastifyRequest, reply: FastifyReply) => {
     const enclave = hex32((request.params as { id: string }).id);
-    const exchange = HttpExchange.of(request, reply, modules);
+    const exchange = HttpExchange.of(request, reply, modules, 'operator');
     if (!enclave) exchange.answer(INVALID_ROUTE, errorBytes(INVALID_ROUTE));
     else if (!exchange.isAdmin()) exchange.answer(UNAUTHORIZED, errorBytes(UNAUTHORIZED));
     else handler(exchange, enclave, request);

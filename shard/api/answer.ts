@@ -2,16 +2,12 @@ import type { ServerResponse } from 'node:http';
 import type { FastifyReply } from 'fastify';
 import { errorOf } from '../../protocol/errors.ts';
 import type { Traced } from '../../tracing/traced.ts';
+import type { ErrorTally } from './answer-tally.ts';
 
 export const JSON_TYPE = 'application/json; charset=utf-8';
 
 /** Tells whoever called what to look for: the trace, and the span that its call became (W3C Trace Context, draft). */
 export const TRACE_RESPONSE = 'traceresponse';
-
-/** Where error answers are counted. */
-export interface AnswerMetrics {
-  readonly answers: { inc(labels: { code: string }): void };
-}
 
 /** Seconds after which a client may try again, for the codes that say so (PROTOCOL §9). */
 const RETRY_AFTER: Readonly<Record<string, string>> = {
@@ -28,19 +24,12 @@ const TEXT_BYTES = 16 * 1024;
  * Answers with JSON bytes: `code` 0, or the error number that they tell of. No hook or serializer has a part in it.
  * `trace`: the span of the call, which the caller is told of in `traceresponse`.
  */
-export function answer(
-  response: ServerResponse,
-  code: number,
-  body: Uint8Array,
-  metrics: AnswerMetrics | null,
-  trace: Traced | null,
-): void {
+export function answer(response: ServerResponse, code: number, body: Uint8Array, trace: Traced | null): void {
   const headers = ['content-type', JSON_TYPE, 'content-length', String(body.length)];
   let status = 200;
   if (code !== 0) {
     const entry = errorOf(code);
     status = entry.status;
-    metrics?.answers.inc({ code: entry.code });
     const retry = RETRY_AFTER[entry.code];
     if (retry) headers.push('retry-after', retry);
   }
@@ -64,9 +53,9 @@ export function noteError(trace: Traced, code: number): void {
 }
 
 /** The same through fastify, for what it refuses itself: it has headers of its own to add. */
-export function refuse(reply: FastifyReply, code: number, body: Uint8Array, metrics: AnswerMetrics | null): void {
+export function refuse(reply: FastifyReply, code: number, body: Uint8Array, answers: ErrorTally | null): void {
   const entry = errorOf(code);
-  metrics?.answers.inc({ code: entry.code });
+  answers?.count(code);
   const retry = RETRY_AFTER[entry.code];
   if (retry) reply.header('retry-after', retry);
   reply.code(entry.status).header('content-type', JSON_TYPE).send(body);

@@ -11,7 +11,7 @@ test('what the log says of a traced call names its trace', async () => {
   const lines: string[] = [];
   const logger = pino({ base: null }, { write: (line: string) => void lines.push(line) });
   const local = localTracing();
-  const modules = { api: {} as Api, isAdmin: () => false, metrics: null, logger, tracing: local.tracing };
+  const modules = { api: {} as Api, isAdmin: () => false, answers: null, logger, tracing: local.tracing };
   const server = createServer((request, response) =>
     new HttpExchange(request, response, Buffer.alloc(0), modules).fail(new Error('disk')),
   );

@@ -5,7 +5,8 @@ import { toHex } from '../../protocol/hex.ts';
 import type { Traced } from '../../tracing/traced.ts';
 import type { Tracing } from '../../tracing/tracing.ts';
 import { errorBytes, failureCode } from '../enclave/answers.ts';
-import { type AnswerMetrics, answer, JSON_TYPE, TRACE_RESPONSE } from './answer.ts';
+import { answer, JSON_TYPE, TRACE_RESPONSE } from './answer.ts';
+import type { AnswerTally, Call } from './answer-tally.ts';
 import type { Api, Exchange, StreamKind } from './api.ts';
 
 const NO_BODY = new Uint8Array(0);
@@ -14,7 +15,7 @@ const NO_BODY = new Uint8Array(0);
 export interface DoorModules {
   readonly api: Api;
   readonly isAdmin: (headers: IncomingHttpHeaders) => boolean;
-  readonly metrics: AnswerMetrics | null;
+  readonly answers: AnswerTally | null;
   readonly logger: FastifyBaseLogger;
   /** null: nothing is traced */
   readonly tracing: Tracing | null;
@@ -28,10 +29,20 @@ export class HttpExchange implements Exchange {
   readonly #request: IncomingMessage;
   readonly #response: ServerResponse;
   readonly #m: DoorModules;
+  readonly #call: Call;
+  readonly #arrived = performance.now();
   #begun = false;
 
   /** `route`: the path with names in place of values */
-  constructor(request: IncomingMessage, response: ServerResponse, body: Uint8Array, modules: DoorModules, route = '/') {
+  constructor(
+    request: IncomingMessage,
+    response: ServerResponse,
+    body: Uint8Array,
+    modules: DoorModules,
+    call: Call = 'post',
+    route = '/',
+  ) {
+    this.#call = call;
     this.#request = request;
     this.#response = response;
     this.body = body;
@@ -40,11 +51,11 @@ export class HttpExchange implements Exchange {
   }
 
   /** From a route: fastify has no more part in the answer. */
-  static of(request: FastifyRequest, reply: FastifyReply, modules: DoorModules): HttpExchange {
+  static of(request: FastifyRequest, reply: FastifyReply, modules: DoorModules, call: Call): HttpExchange {
     reply.hijack();
     const { body, routeOptions } = request;
     const bytes = body instanceof Uint8Array ? body : NO_BODY;
-    return new HttpExchange(request.raw, reply.raw, bytes, modules, routeOptions.url);
+    return new HttpExchange(request.raw, reply.raw, bytes, modules, call, routeOptions.url);
   }
 
   get upload(): Readable {
@@ -68,11 +79,13 @@ export class HttpExchange implements Exchange {
   }
 
   answer(code: number, body: Uint8Array): void {
-    answer(this.#response, code, body, this.#m.metrics, this.trace);
+    this.#counted(this.#call, code);
+    answer(this.#response, code, body, this.trace);
   }
 
   begin(kind: StreamKind, enclave: Uint8Array): void {
     this.#begun = true;
+    this.#counted(kind === 'json' ? 'query' : this.#call, 0);
     this.trace?.set({ 'http.response.status_code': 200 });
     const traced = this.trace && { [TRACE_RESPONSE]: this.trace.header };
     if (kind === 'json') this.#response.writeHead(200, { 'content-type': JSON_TYPE, ...traced });
@@ -113,5 +126,9 @@ export class HttpExchange implements Exchange {
     }
     const code = failureCode(error);
     this.answer(code, errorBytes(code));
+  }
+
+  #counted(call: Call, code: number): void {
+    this.#m.answers?.answered(call, code, (performance.now() - this.#arrived) / 1000);
   }
 }

@@ -6,7 +6,6 @@ import {
   REQUEST_SEQUENCER,
   TYPES,
 } from '../../kernel/kernel.ts';
-import { errorOf } from '../../protocol/errors.ts';
 import { toHex } from '../../protocol/hex.ts';
 import { TRACED_ELEMENTS } from '../../tracing/limits.ts';
 import type { Traced } from '../../tracing/traced.ts';
@@ -70,6 +69,7 @@ function commitAll(
     const parts: Uint8Array[] = [OPEN];
     for (let i = 0; i < count; i++) parts.push(answers[i] as Uint8Array, i === count - 1 ? CLOSE : COMMA);
     if (count === 0) parts.push(CLOSE);
+    if (count > 0) context.metrics?.answers.array();
     exchange.answer(0, Buffer.concat(parts));
   };
   if (count === 0) return finish();
@@ -81,7 +81,7 @@ function commitAll(
     const trace = i < TRACED_ELEMENTS && exchange.trace !== null ? elementTrace(exchange.trace, i, bytes, at) : null;
     const answer = (result: number, body: Uint8Array): void => {
       if (trace !== null) endCall(trace, result);
-      if (result !== 0) context.metrics?.answers.inc({ code: errorOf(result).code });
+      context.metrics?.answers.count(result);
       answers[i] = body;
       if (--waiting === 0) finish();
     };

@@ -32,7 +32,7 @@ export interface ServerOptions {
 
 /** The HTTP door of the public API (PROTOCOL §9). Slow, huge and malformed requests cost bounded memory and time. */
 export function createServer(options: ServerOptions, modules: DoorModules): FastifyInstance {
-  const { metrics, api, logger } = modules;
+  const { answers, api, logger } = modules;
   const app = fastify({
     loggerInstance: logger,
     logController: new LogController({ disableRequestLogging: true }),
@@ -53,7 +53,7 @@ export function createServer(options: ServerOptions, modules: DoorModules): Fast
     },
     clientErrorHandler: refuseConnection,
     frameworkErrors: (_error, _request, reply) =>
-      void refuse(reply as never, INVALID_ROUTE, errorBytes(INVALID_ROUTE), metrics),
+      void refuse(reply as never, INVALID_ROUTE, errorBytes(INVALID_ROUTE), answers),
   }) as unknown as FastifyInstance;
   app.server.maxConnections = options.maxConnections;
   // What a client expects beyond 100-continue is none of our business; Node would answer an empty 417.
@@ -65,7 +65,7 @@ export function createServer(options: ServerOptions, modules: DoorModules): Fast
     delete request.headers['content-type'];
     done();
   });
-  app.setNotFoundHandler((_request, reply) => refuse(reply, INVALID_ROUTE, errorBytes(INVALID_ROUTE), metrics));
+  app.setNotFoundHandler((_request, reply) => refuse(reply, INVALID_ROUTE, errorBytes(INVALID_ROUTE), answers));
   app.setErrorHandler((error: FastifyError, request, reply) => {
     const code = httpError(error);
     if (code === INTERNAL) request.log.error({ error: error.message }, 'a request failed');
@@ -74,17 +74,17 @@ export function createServer(options: ServerOptions, modules: DoorModules): Fast
       reply.removeHeader('connection');
       drain(request.raw, DRAINED_BODIES * options.maxBody);
     }
-    refuse(reply, code, errorBytes(code), metrics);
+    refuse(reply, code, errorBytes(code), answers);
   });
 
   app.get('/', WITH_HEAD, (_request, reply) => {
     const about = api.about();
-    if (about === null) return refuse(reply, UNAVAILABLE, errorBytes(UNAVAILABLE), metrics);
+    if (about === null) return refuse(reply, UNAVAILABLE, errorBytes(UNAVAILABLE), answers);
     reply.header('content-type', JSON_TYPE).send(`{${about},"time":${Date.now()}}`);
   });
-  app.post('/', (request, reply) => api.post(HttpExchange.of(request, reply, modules), 'post'));
+  app.post('/', (request, reply) => api.post(HttpExchange.of(request, reply, modules, 'post'), 'post'));
   for (const mode of ['inclusion', 'bundle', 'state', 'state-batch'] as const) {
-    app.post(`/${mode}`, (request, reply) => api.post(HttpExchange.of(request, reply, modules), mode));
+    app.post(`/${mode}`, (request, reply) => api.post(HttpExchange.of(request, reply, modules, 'proof'), mode));
     byPath(app, modules, `/enclave/:id/${mode}`, mode);
   }
   byPath(app, modules, '/enclave/:id', 'post');
@@ -104,8 +104,9 @@ export function createServer(options: ServerOptions, modules: DoorModules): Fast
 function byPath(app: FastifyInstance, modules: DoorModules, path: string, mode: InspectMode): void {
   app.post(path, (request, reply) => {
     const enclave = hex32((request.params as { id: string }).id);
-    if (!enclave) return refuse(reply, INVALID_ROUTE, errorBytes(INVALID_ROUTE), modules.metrics);
-    modules.api.post(HttpExchange.of(request, reply, modules), mode, enclave);
+    if (!enclave) return refuse(reply, INVALID_ROUTE, errorBytes(INVALID_ROUTE), modules.answers);
+    const call = mode === 'post' ? 'post' : 'proof';
+    modules.api.post(HttpExchange.of(request, reply, modules, call), mode, enclave);
   });
 }
 

@@ -22,7 +22,7 @@ export function treeHeadRoutes(app: FastifyInstance, modules: DoorModules): void
   const fail = (exchange: Exchange, code: number): void => exchange.answer(code, errorBytes(code));
 
   const sth = (request: FastifyRequest, reply: FastifyReply): void => {
-    const exchange = HttpExchange.of(request, reply, modules);
+    const exchange = HttpExchange.of(request, reply, modules, 'proof');
     const enclave = hex32((request.params as Params).enclave);
     if (enclave) api.sth(exchange, enclave);
     else fail(exchange, INVALID_ROUTE);
@@ -31,7 +31,7 @@ export function treeHeadRoutes(app: FastifyInstance, modules: DoorModules): void
   app.get('/enclave/:enclave/sth', WITH_HEAD, sth);
 
   app.get('/:enclave/consistency', WITH_HEAD, (request, reply) => {
-    const exchange = HttpExchange.of(request, reply, modules);
+    const exchange = HttpExchange.of(request, reply, modules, 'proof');
     const enclave = hex32((request.params as Params).enclave);
     if (!enclave) return fail(exchange, INVALID_ROUTE);
     const query = request.query as { from?: unknown; to?: unknown };
@@ -42,7 +42,7 @@ export function treeHeadRoutes(app: FastifyInstance, modules: DoorModules): void
   });
 
   app.get('/:enclave/receipt/:hash', WITH_HEAD, (request, reply) => {
-    const exchange = HttpExchange.of(request, reply, modules);
+    const exchange = HttpExchange.of(request, reply, modules, 'proof');
     const params = request.params as Params;
     const enclave = hex32(params.enclave);
     const hash = hex32(params.hash);

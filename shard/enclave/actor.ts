@@ -155,6 +155,11 @@ export class EnclaveActor {
     return this.#batches.length === 0 && this.#ready.length === 0 && this.#closing.length === 0;
   }
 
+  /** commits that wait to be staged */
+  get waiting(): number {
+    return this.#ready.length;
+  }
+
   /** Batches that are sealed but perhaps not in the log yet, for reads that must see them. */
   get unreleased(): readonly InFlight[] {
     return this.#batches;

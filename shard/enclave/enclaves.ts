@@ -109,6 +109,25 @@ export class Enclaves {
     return this.#active.size;
   }
 
+  /** enclaves that are being opened */
+  get opening(): number {
+    return this.#opening.size;
+  }
+
+  /** commits that wait to be staged, of all enclaves */
+  get waiting(): number {
+    let commits = 0;
+    for (const actor of this.#active.values()) commits += actor.waiting;
+    return commits;
+  }
+
+  /** batches staged and not yet released, of all enclaves */
+  get inFlight(): number {
+    let batches = 0;
+    for (const actor of this.#active.values()) batches += actor.unreleased.length;
+    return batches;
+  }
+
   get memory(): number {
     let bytes = 0;
     for (const actor of this.#active.values()) bytes += actor.kernel.memory;

@@ -27,6 +27,8 @@ export interface FileGuardOptions {
   readonly onLost?: () => void;
   /** a group of calls could not be written (disk full); later ones may be */
   readonly onFailure?: (reason: string) => void;
+  /** a group of calls is durable, so many seconds after it was handed to the thread */
+  readonly onWritten?: ((seconds: number) => void) | undefined;
 }
 
 /** Opens the guard, or makes a new one with a new random id. Rejects with a sentence if the folder can't be used. */
@@ -72,6 +74,8 @@ class FileGuard implements ReleaseGuard {
   readonly #recent = new Map<string, { readonly head: Head; readonly group: number }>();
   #queue: Call[] = [];
   #sent: Call[] | null = null;
+  /** performance.now() when it was */
+  #sentAt = 0;
   #scheduled = false;
   #dead = false;
   #closing: Promise<void> | null = null;
@@ -145,12 +149,14 @@ class FileGuard implements ReleaseGuard {
       if (call.from !== null) writeHead(bytes, call.from, at + 40);
       writeHead(bytes, call.to, at + 120);
     });
+    this.#sentAt = performance.now();
     this.#worker.postMessage({ kind: 'group', packed } satisfies ToGuardWriter, [packed]);
   }
 
   #receive(message: FromGuardWriter): void {
     if (message.kind !== 'done' || this.#sent === null) return;
-    if (message.error !== null && !message.fatal) this.#options.onFailure?.(message.error);
+    if (message.error === null) this.#options.onWritten?.((performance.now() - this.#sentAt) / 1000);
+    else if (!message.fatal) this.#options.onFailure?.(message.error);
     this.#remember(this.#sent, message);
     if (message.lost && !this.#dead) {
       this.#dead = true;

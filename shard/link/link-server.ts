@@ -96,6 +96,13 @@ export class LinkServer {
     return this.#open.size;
   }
 
+  /** requests of all routers under way */
+  get underWay(): number {
+    let requests = 0;
+    for (const { connection } of this.#open.values()) requests += connection.underWay;
+    return requests;
+  }
+
   tell(topology: Topology): void {
     for (const { connection } of this.#open.values()) connection.tell(topology);
   }

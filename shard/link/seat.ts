@@ -1,8 +1,8 @@
 import { randomBytes } from 'node:crypto';
 import { readLinkSecret } from '../../cluster/link/link-secret.ts';
+import type { Meters } from '../../cluster/metrics/meters.ts';
 import { ClusterView } from '../../cluster/topology/cluster-view.ts';
 import { BEAT_EVERY_MS, BEAT_VALID_MS, type TopologyStore } from '../../cluster/topology/topology-store.ts';
-import { errorOf } from '../../protocol/errors.ts';
 import { shardOf } from '../../protocol/jump.ts';
 import type { Traced } from '../../tracing/traced.ts';
 import type { Tracing } from '../../tracing/tracing.ts';
@@ -14,6 +14,7 @@ import type { EnclaveLog } from '../log/enclave-log.ts';
 import type { ShardMetrics } from '../metrics.ts';
 import { Ownership } from '../ownership/ownership.ts';
 import { LinkServer } from './link-server.ts';
+import { createSeatMetrics } from './seat-metrics.ts';
 
 export interface SeatModules {
   readonly store: TopologyStore;
@@ -25,6 +26,7 @@ export interface SeatHouse {
   readonly log: EnclaveLog;
   readonly enclaves: Enclaves;
   readonly metrics: Pick<ShardMetrics, 'answers' | 'takeOvers' | 'givenBack'>;
+  readonly meters: Meters;
   readonly maxBody: number;
   readonly tracing: Tracing | null;
 }
@@ -41,6 +43,8 @@ export class Seat {
   #ownership: Ownership | null = null;
   #links: LinkServer | null = null;
   #beating: NodeJS.Timeout | null = null;
+  /** performance.now() when the heartbeat was last renewed */
+  #beatAt = performance.now();
 
   constructor(options: ClusterConfig, modules: SeatModules) {
     this.#o = options;
@@ -70,6 +74,15 @@ export class Seat {
   async take(house: SeatHouse): Promise<string> {
     const { shard, link } = this.#o;
     const { enclaves, log, metrics } = house;
+    createSeatMetrics(house.meters, {
+      topology: () => this.view.topology.version,
+      storeReachable: () => !this.view.blind,
+      heartbeatAge: () => (performance.now() - this.#beatAt) / 1000,
+      routers: () => this.#links?.routers ?? 0,
+      underWay: () => this.#links?.underWay ?? 0,
+      refusedLinks: () => this.#links?.refused ?? 0,
+      guests: () => this.#ownership?.guests ?? 0,
+    });
     const failed = (error: unknown, trace: Traced | null): void =>
       this.#m.warn({ err: error, ...trace?.fields }, 'a request failed');
     const ownership = new Ownership({ shard, view: this.view, log, enclaves, metrics });
@@ -91,9 +104,7 @@ export class Seat {
         adopt: (topology) => void this.view.adopt(topology),
         failed,
         tracing: house.tracing,
-        answered: (code) => {
-          if (code !== 0) metrics.answers.inc({ code: errorOf(code).code });
-        },
+        answered: (code) => metrics.answers.count(code),
       },
     );
     this.view.onTopology((topology) => this.#links?.tell(topology));
@@ -105,7 +116,12 @@ export class Seat {
       if (this.view.blind) return;
       const { version: topology } = this.view.topology;
       const said = { url, process, topology, active: enclaves.active, guests: ownership.guests };
-      await this.#m.store.beat(shard, said, BEAT_VALID_MS).catch(() => {});
+      await this.#m.store.beat(shard, said, BEAT_VALID_MS).then(
+        () => {
+          this.#beatAt = performance.now();
+        },
+        () => {},
+      );
     };
     await beat();
     this.#beating = setInterval(() => void beat(), BEAT_EVERY_MS);

@@ -14,6 +14,8 @@ export interface Setup {
   readonly scripts: readonly Script[];
   readonly beatKey: string;
   readonly prepare: Prepare;
+  /** told of every group that was counted: seconds from sending it to its last reply */
+  readonly onWritten?: ((seconds: number) => void) | undefined;
 }
 
 /** What may be done with a new connection before anybody else sees it. A rejection refuses this server. */
@@ -35,7 +37,9 @@ export class Connection implements NewConnection {
   readonly #settings: Settled;
   readonly #writer: Link;
   readonly #reader: Link;
+  readonly #onWritten: ((seconds: number) => void) | undefined;
   #replicas: number;
+  #memory: { readonly used: number; readonly limit: number } | null = null;
   readonly #groups: WriteGroup[] = [];
   readonly #batches: ReadBatch[] = [];
   #ended: RedisUnknown | null = null;
@@ -45,8 +49,9 @@ export class Connection implements NewConnection {
   /** performance.now() when a counted group was last answered */
   heardAt = Number.NEGATIVE_INFINITY;
 
-  private constructor(settings: Settled, facts: ServerFacts, replicas: number, writer: Link, reader: Link) {
-    this.#settings = settings;
+  private constructor(setup: Setup, facts: ServerFacts, replicas: number, writer: Link, reader: Link) {
+    this.#settings = setup.settings;
+    this.#onWritten = setup.onWritten;
     this.facts = facts;
     this.#replicas = replicas;
     this.#writer = writer;
@@ -77,7 +82,7 @@ export class Connection implements NewConnection {
       if (other !== facts.runId) throw new Error('The server was exchanged while a connection was being made.');
       await Promise.all(scripts.map((script) => load(writer, script)));
       const replicas = settings.replicas ?? Math.max(facts.replicas, promotable ?? atLeast);
-      const connection = new Connection(settings, facts, replicas, writer, reader);
+      const connection = new Connection(setup, facts, replicas, writer, reader);
       // A primary that was left behind looks well until something has to be counted.
       await connection.#send(beat(beatKey));
       await prepare(connection);
@@ -94,6 +99,11 @@ export class Connection implements NewConnection {
   /** Replicas that a write is counted on. */
   get replicas(): number {
     return this.#replicas;
+  }
+
+  /** What the server uses and may use, bytes; null before it has been asked. */
+  get memory(): { readonly used: number; readonly limit: number } | null {
+    return this.#memory;
   }
 
   get ended(): boolean {
@@ -140,14 +150,18 @@ export class Connection implements NewConnection {
     if (oldest < now) this.end(new RedisUnknown('late', 'Redis did not answer in time.'));
   }
 
-  /** Replicas that have come into step since are counted from now on. Never fewer: that takes a new connection. */
-  recount(): void {
-    if (this.#settings.replicas !== null) return;
+  /**
+   * Asks the server how it is. Replicas that have come into step since are counted from now on; never fewer: that takes a
+   * new connection.
+   */
+  look(): void {
     const done = (reply: Reply | RedisUnknown): void => {
       if (reply instanceof RedisUnknown) return;
-      this.#replicas = Math.max(this.#replicas, replicasInStep(parseInfo(String(reply)), true));
+      const info = parseInfo(String(reply));
+      this.#memory = { used: Number(info.get('used_memory')), limit: Number(info.get('maxmemory')) };
+      if (this.#settings.replicas === null) this.#replicas = Math.max(this.#replicas, replicasInStep(info, true));
     };
-    const parts = ['INFO', 'replication'];
+    const parts = ['INFO', 'replication', 'memory'];
     this.read([{ parts, bytes: commandBytes(parts), done }]);
   }
 
@@ -174,6 +188,7 @@ export class Connection implements NewConnection {
     remove(this.#groups, group);
     if (group.broken !== null) return this.end(group.broken);
     this.heardAt = performance.now();
+    this.#onWritten?.((this.heardAt - (group.expires - this.#settings.deadlineMs)) / 1000);
     this.onRoom?.();
   }
 }

@@ -3,6 +3,7 @@ import { beat, Connection, type Prepare, type Setup } from './connection.ts';
 import { commandBytes } from './encode.ts';
 import type { Reply } from './link.ts';
 import { RedisRefused, RedisUnknown } from './redis-errors.ts';
+import type { RedisMeter, RedisState } from './redis-meter.ts';
 import { type RedisSettings, type Settled, settle } from './redis-settings.ts';
 import { type Arg, callScript, type Script } from './script.ts';
 import type { ServerFacts } from './server-check.ts';
@@ -20,6 +21,7 @@ export interface RedisStoreOptions {
   readonly openMs?: number;
   /** a connection has begun, or ended, or could not be made (a sentence for the operator's log) */
   readonly onState?: (state: StoreState) => void;
+  readonly meter?: RedisMeter | undefined;
 }
 
 export type StoreState =
@@ -27,7 +29,7 @@ export type StoreState =
   | { readonly kind: 'lost' | 'failed'; readonly reason: string };
 
 const TICK_MS = 50;
-const RECOUNT_MS = 2000;
+const LOOK_MS = 2000;
 const MAX_BACKOFF_MS = 1000;
 /** A primary that has just restarted has no replicas yet, but may still lose its place to one of them. */
 const REPLICAS_RETURN_MS = 10_000;
@@ -52,7 +54,7 @@ export async function openRedis(options: RedisStoreOptions): Promise<RedisStore>
  * one WAIT; while a few groups are under way, what comes is the next group. Where there is no connection, or no room,
  * the answer is RedisUnknown at once: nothing is kept for later, nothing is sent twice.
  */
-export class RedisStore {
+export class RedisStore implements RedisState {
   readonly #options: RedisStoreOptions;
   readonly #settings: Settled;
   #connection: Connection | null = null;
@@ -63,7 +65,7 @@ export class RedisStore {
   #readsOpen = 0;
   #scheduled = false;
   #closed = false;
-  #nextRecount = 0;
+  #nextLook = 0;
   readonly #closing = new AbortController();
   readonly #timer: NodeJS.Timeout;
   readonly #connecting: Promise<void>;
@@ -74,6 +76,7 @@ export class RedisStore {
   constructor(options: RedisStoreOptions, settings: Settled) {
     this.#options = options;
     this.#settings = settings;
+    options.meter?.watch(this);
     this.#timer = setInterval(() => this.#tick(), TICK_MS);
     this.#timer.unref();
     this.#connecting = this.#keepConnected();
@@ -97,6 +100,16 @@ export class RedisStore {
   /** performance.now() of the last counted answer: how long ago this process last knew its primary to be the primary. */
   get heardAt(): number {
     return this.#connection?.heardAt ?? Number.NEGATIVE_INFINITY;
+  }
+
+  /** writes that wait to be sent */
+  get queued(): number {
+    return this.#writes.length;
+  }
+
+  /** As the server said last, some seconds ago. */
+  get memory(): RedisState['memory'] {
+    return this.#connection?.memory ?? null;
   }
 
   /** Resolves when there is a connection; rejects after `ms`, or at once when the server is refused, or on close. */
@@ -179,6 +192,7 @@ export class RedisStore {
     const unknown = this.#closed
       ? new RedisUnknown('closed', 'The store has been closed.')
       : new RedisUnknown(reason, reason === 'full' ? 'Too much is waiting for Redis.' : this.#lastFailure.message);
+    this.#options.meter?.failed(unknown.reason);
     setImmediate(done, unknown);
   }
 
@@ -226,9 +240,9 @@ export class RedisStore {
     if (this.#onIdle !== null && this.#isIdle()) this.#onIdle();
     if (now - connection.heardAt > this.#settings.beatMs && connection.groups === 0 && this.#writes.length === 0)
       this.#beat(connection);
-    if (now >= this.#nextRecount) {
-      this.#nextRecount = now + RECOUNT_MS;
-      connection.recount();
+    if (now >= this.#nextLook) {
+      this.#nextLook = now + LOOK_MS;
+      connection.look();
     }
   }
 
@@ -239,8 +253,9 @@ export class RedisStore {
 
   async #keepConnected(): Promise<void> {
     const { signal } = this.#closing;
-    const { scripts, beatKey, prepare = async () => {} } = this.#options;
-    const setup: Setup = { settings: this.#settings, scripts, beatKey, prepare };
+    const { scripts, beatKey, prepare = async () => {}, meter } = this.#options;
+    const onWritten = meter && ((seconds: number) => meter.wrote(seconds));
+    const setup: Setup = { settings: this.#settings, scripts, beatKey, prepare, onWritten };
     let counted = 0;
     let lostAt = Number.NEGATIVE_INFINITY;
     for (let attempt = 0, failures = 0; !signal.aborted; attempt++) {
@@ -276,6 +291,7 @@ export class RedisStore {
         // At once, before anything else is queued on a connection that is no more.
         this.#connection = null;
         this.#lastFailure = reason;
+        this.#options.meter?.failed(reason.reason);
         this.#drop(reason);
         resolve(reason);
       });
@@ -296,6 +312,7 @@ export class RedisStore {
   #failed(error: Error): void {
     this.#lastFailure = error;
     if (this.#closing.signal.aborted) return;
+    this.#options.meter?.failed('unreachable');
     this.#options.onState?.({ kind: 'failed', reason: error.message });
     if (error instanceof RedisRefused) for (const waiter of this.#waiters) waiter(error);
   }

@@ -5,6 +5,7 @@ import { HEAD_BYTES, writeHead } from '../../log/head-bytes.ts';
 import type { NewConnection } from '../../redis/connection.ts';
 import type { Reply } from '../../redis/link.ts';
 import { RedisRefused, RedisUnknown } from '../../redis/redis-errors.ts';
+import type { RedisMeter } from '../../redis/redis-meter.ts';
 import type { RedisSettings } from '../../redis/redis-settings.ts';
 import { openRedis, type RedisStore, type StoreState } from '../../redis/redis-store.ts';
 import { laneKey } from '../../redis/row-key.ts';
@@ -23,6 +24,7 @@ export interface RedisGuardOptions {
   /** the first connection must be there by then; default 10,000 ms */
   readonly openMs?: number;
   readonly onState?: (state: StoreState) => void;
+  readonly meter?: RedisMeter | undefined;
 }
 
 const claim = loadScript(new URL('./claim-1.lua', import.meta.url));
@@ -49,12 +51,13 @@ export async function openRedisGuard(options: RedisGuardOptions): Promise<Releas
       throw new RedisRefused(`Redis at ${host}:${port} holds another guard than before: put the right one back.`);
     id ??= found;
   };
-  const { settings, openMs, onState } = options;
+  const { settings, openMs, onState, meter } = options;
   const store = await openRedis({
     settings,
     scripts: [claim, move, readCounted],
     beatKey: BEAT,
     prepare,
+    meter,
     ...(openMs === undefined ? {} : { openMs }),
     ...(onState === undefined ? {} : { onState }),
   });

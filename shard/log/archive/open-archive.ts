@@ -1,4 +1,4 @@
-import type { Registry } from 'prom-client';
+import type { Meters } from '../../../cluster/metrics/meters.ts';
 import type { ArchivePlace } from '../../../protocol/archive-name.ts';
 import type { Verifier } from '../../../protocol/secp.ts';
 import type { ReleaseGuard } from '../../guard/release-guard.ts';
@@ -7,6 +7,7 @@ import type { ArchiveHints } from './archive-hints.ts';
 import { createArchiveMetrics } from './archive-metrics.ts';
 import { ArchiveService } from './archive-service.ts';
 import { Backlog } from './backlog.ts';
+import { MeasuredStore } from './measured-store.ts';
 import { openObjectStore } from './open-store.ts';
 
 export interface OpenArchiveModules {
@@ -14,7 +15,7 @@ export interface OpenArchiveModules {
   readonly guard: ReleaseGuard;
   readonly verifier: Verifier;
   readonly hints: ArchiveHints;
-  readonly register: Registry;
+  readonly meters: Meters;
   readonly warn: (fields: object, message: string) => void;
   readonly onErased?: () => void;
   readonly mine?: (key: LogKey) => boolean;
@@ -23,8 +24,9 @@ export interface OpenArchiveModules {
 
 /** Starts archiving to `place`. Rejects with StoreUnavailable if a folder can not be made or used. */
 export async function openArchive(place: ArchivePlace, modules: OpenArchiveModules): Promise<ArchiveService> {
-  const { register, ...rest } = modules;
-  const store = await openObjectStore(place);
+  const { meters, ...rest } = modules;
   const backlog = new Backlog();
-  return new ArchiveService({ ...rest, store, backlog, metrics: createArchiveMetrics(register, backlog) });
+  const metrics = createArchiveMetrics(meters, backlog);
+  const store = new MeasuredStore(await openObjectStore(place), metrics);
+  return new ArchiveService({ ...rest, store, backlog, metrics });
 }

@@ -44,6 +44,8 @@ export interface EmbeddedLogOptions {
   readonly onLost?: () => void;
   /** A group could not be written (disk full); its appends were 'unknown', later ones may go through. */
   readonly onFailure?: (reason: string) => void;
+  /** A group of writes is durable, so many seconds after it was handed to the writer. */
+  readonly onWritten?: ((seconds: number) => void) | undefined;
 }
 
 /** The log over LMDB and content files; index.ts opens it. */

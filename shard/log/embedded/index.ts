@@ -15,6 +15,7 @@ export async function openEmbeddedLog(options: EmbeddedLogOptions): Promise<Encl
     folder: options.folder,
     onFatal: (reason) => options.onFatal?.(reason),
     onFailure: (reason) => options.onFailure?.(reason),
+    onWritten: options.onWritten,
     onCommitted: (group, rows) => log?.committed(group, rows),
     applied,
     onErased: (ops) => log?.overwritten(ops),

@@ -22,6 +22,8 @@ export interface WriteQueueOptions {
   readonly onFatal: (reason: string) => void;
   /** a group could not be written, but later ones may be (disk full) */
   readonly onFailure: (reason: string) => void;
+  /** a group is durable, so many seconds after it was handed to the thread */
+  readonly onWritten?: ((seconds: number) => void) | undefined;
   /** Called before the callbacks of a group, so that what it wrote can be read: as GroupDone's `group` and `rows`. */
   readonly onCommitted: (group: number, rows: Uint8Array) => void;
   /** as WriterData.applied */
@@ -38,6 +40,8 @@ export class WriteQueue {
   #appends: Append[] = [];
   #ops: { op: WriteOp; done: (result: AppendResult) => void }[] = [];
   #sent: { appends: Append[]; ops: { op: WriteOp; done: (result: AppendResult) => void }[] } | null = null;
+  /** performance.now() when it was */
+  #sentAt = 0;
   #scheduled = false;
   readonly #later = new Map<number, (result: AppendResult) => void>();
   #laters = 0;
@@ -134,6 +138,7 @@ export class WriteQueue {
     const into = asBuffer(new Uint8Array(packed));
     for (let at = 0, i = 0; i < count; i++) at += packAppend(appends[i] as Append, into, at);
     const message: ToWriter = { kind: 'group', packed, appends: count, ops: ops.map((entry) => compact(entry.op)) };
+    this.#sentAt = performance.now();
     this.#worker.postMessage(message, [packed]);
   }
 
@@ -149,8 +154,10 @@ export class WriteQueue {
       else this.#options.onFailure(message.error);
     }
     if (message.kind !== 'done' || this.#sent === null) return;
-    if (message.error === null) this.#options.onCommitted(message.group, message.rows);
-    else if (!message.fatal) this.#options.onFailure(message.error);
+    if (message.error === null) {
+      this.#options.onWritten?.((performance.now() - this.#sentAt) / 1000);
+      this.#options.onCommitted(message.group, message.rows);
+    } else if (!message.fatal) this.#options.onFailure(message.error);
     if (message.fatal) this.#die(message.error ?? 'the log has failed');
     this.#settle(message.codes);
   }

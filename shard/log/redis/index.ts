@@ -1,3 +1,4 @@
+import type { RedisMeter } from '../../redis/redis-meter.ts';
 import type { RedisSettings } from '../../redis/redis-settings.ts';
 import { openRedis, type StoreState } from '../../redis/redis-store.ts';
 import type { ArchiveReader } from '../archive/archive-reader.ts';
@@ -15,6 +16,7 @@ export interface OpenRedisLogOptions {
   /** ms from an erasure until the append-only files are rewritten without its bytes, at most; default 10 minutes */
   readonly rewriteWithinMs?: number;
   readonly onState?: (state: StoreState) => void;
+  readonly meter?: RedisMeter | undefined;
   /** something that is tried again by itself has failed (a sentence for the operator's log) */
   readonly onFailure?: (reason: string) => void;
 }
@@ -23,12 +25,13 @@ const REWRITE_WITHIN_MS = 600_000;
 
 /** Opens the log over Redis. Rejects with a sentence when the server is unsafe, or not there within 10 s. */
 export async function openRedisLog(options: OpenRedisLogOptions): Promise<RedisLog> {
-  const { settings, checkpointKey, archive = null, onState } = options;
+  const { settings, checkpointKey, archive = null, onState, meter } = options;
   let log: RedisLog | null = null;
   const store = await openRedis({
     settings,
     scripts: SCRIPTS,
     beatKey: BEAT,
+    meter,
     onState: (state) => {
       if (state.kind === 'connected') log?.forget();
       onState?.(state);
