@@ -39,6 +39,8 @@ module.exports = {
       to: { path: '^shard/api/(post|context|local-api|local-admin)\\.ts' },
     },
     only('client', ['protocol']),
+    // Dashboards and rules: generated, and about the product from outside only.
+    only('deploy', []),
     // The back ends of shard/crypto stand alone: the CLI verifies whole enclaves with the fastest one. What is done to the
     // stores of a node that does not run is in shard/operate.
     only('cli', ['client', 'protocol', 'shard/(crypto|operate)']),

@@ -15,6 +15,7 @@ const ENTRIES = {
   faults: 'test/faults/main.ts',
   bench: 'bench/main.ts',
   hammer: 'bench/hammer/main.ts',
+  observability: 'deploy/observability/generate.ts',
 };
 
 const [command, ...args] = process.argv.slice(2);

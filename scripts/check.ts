@@ -23,6 +23,7 @@ const ROOMS = [
   'cli',
   'bench',
   'test',
+  'deploy',
   'scripts',
   'bin',
 ];
@@ -31,6 +32,7 @@ const bin = (name: string) => join(ROOT, 'node_modules', '.bin', name);
 const STEPS: Record<string, string[]> = {
   types: [bin('tsc'), '--noEmit'],
   wasm: [process.execPath, 'kernel/build.ts', '--check'],
+  observability: [process.execPath, 'deploy/observability/generate.ts', '--check'],
   dead: [process.execPath, bin('knip'), '--no-progress', '--no-config-hints'],
   rooms: [
     process.execPath,
