@@ -44,7 +44,7 @@ export const ROUTER: Page = {
         title: 'Links down',
         help: 'Routers that have no link to a shard, by shard. One router alone: the network between the two.',
         unit: 'none',
-        queries: { 'shard {{shard}}': `count by (shard) (enc_router_link_up{${CHOSEN}} == 0) or vector(0)` },
+        queries: { 'shard {{shard}}': `sum by (shard) (1 - enc_router_link_up{${CHOSEN}})` },
       }),
       graph({
         title: 'Requests under way by shard',

@@ -32,7 +32,7 @@ export const STORES: Page = {
         help: 'By store. All shards: the server; one: its network.',
         unit: 'none',
         queries: {
-          '{{store}} {{server}}': `count by (store, server) (enc_redis_connected{${CHOSEN}} == 0) or vector(0)`,
+          '{{store}} {{server}}': `sum by (store, server) (1 - enc_redis_connected{${CHOSEN}})`,
         },
       }),
       graph({
@@ -42,7 +42,7 @@ export const STORES: Page = {
         queries: { '{{store}} {{server}}': `min by (store, server) (enc_redis_replicas{${CHOSEN}})` },
       }),
       graph({
-        title: 'Failures by reason',
+        title: 'Failures of Redis',
         help: 'short: too few replicas in time; late: no answer in time; lost: the connection ended; unreachable: none could be made; refused: an error of the server; offline, full: refused here at once.',
         unit: 'ops',
         queries: {
@@ -105,7 +105,7 @@ export const STORES: Page = {
         queries: { '{{instance}}': `enc_archive_lag_seconds{${CHOSEN}}` },
       }),
       graph({
-        title: 'Failures by reason',
+        title: 'Failures of the archive',
         help: 'store: it is away; conflict: it holds something else than the log, look at once; log: the log could not be read.',
         unit: 'ops',
         queries: { '{{reason}}': `sum by (reason) (rate(enc_archive_failures_total{${CHOSEN}}${OVER}))` },
