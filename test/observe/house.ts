@@ -6,6 +6,9 @@ import { TestNode } from '../api/node.ts';
 import { TestCluster } from '../cluster/test-cluster.ts';
 import { Prometheus, type Target } from '../parts/prometheus.ts';
 import { type RedisServer, startRedis, startReplicated } from '../parts/redis.ts';
+import { waitFor } from '../parts/wait-for.ts';
+
+const LOOK_MS = 30_000;
 
 const urlOf = ({ host, port }: RedisServer): string => `redis://${host}:${port}`;
 
@@ -20,8 +23,8 @@ export class House implements AsyncDisposable {
   cluster!: TestCluster;
   node!: TestNode;
   prometheus!: Prometheus;
-  /** further routers that Prometheus looks at */
-  readonly routers: Target[] = [];
+  /** what Prometheus looks at besides */
+  readonly others: Target[] = [];
 
   static async open(): Promise<House> {
     const house = new House();
@@ -44,7 +47,18 @@ export class House implements AsyncDisposable {
       ...{ job: 'shard', instance: `shard-${shard}`, url: operatorUrl },
     }));
     const router = { job: 'router', instance: 'router-0', url: (this.cluster.routers[0] as RunningRouter).operatorUrl };
-    return [router, ...this.routers, ...shards, { job: 'node', instance: 'node-0', url: this.node.operatorUrl }];
+    return [router, ...this.others, ...shards, { job: 'node', instance: 'node-0', url: this.node.operatorUrl }];
+  }
+
+  /** Prometheus forgets what was before. Resolves when it has seen everything, and judged it. */
+  async lookAnew(): Promise<void> {
+    await this.prometheus.forget();
+    await waitFor('two looks at everything', LOOK_MS, async () => {
+      const seen = await this.prometheus.query('count_over_time(up[1m]) >= 2');
+      const judged = await this.prometheus.query('enc:answers_failed:ratio_rate1h');
+      const all = this.targets.every(({ instance }) => seen.some(({ metric }) => metric['instance'] === instance));
+      return all && judged.length > 0;
+    });
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
@@ -86,5 +100,6 @@ export class House implements AsyncDisposable {
       ],
     });
     this.prometheus = await Prometheus.start(this.targets);
+    await this.lookAnew();
   }
 }

@@ -2,6 +2,9 @@ import assert from 'node:assert/strict';
 import { manifest, owner, receipted, stranger } from '../api/enclave.ts';
 import { exchange, type RawAnswer } from '../api/http.ts';
 import { founding, json, session, sign } from '../api/people.ts';
+import { waitFor } from '../parts/wait-for.ts';
+
+const DEADLINE_MS = 20_000;
 
 /** What a client does at one front door, over and over: every kind of call, and some that are refused. */
 export class Traffic {
@@ -16,7 +19,7 @@ export class Traffic {
 
   async found(): Promise<string> {
     const commit = founding(owner, manifest(), { exp: this.#exp() });
-    const { sequencer } = receipted(await this.post('/', json(commit)), commit);
+    const { sequencer } = receipted(await this.#settled(json(commit)), commit);
     this.enclaves.push({ id: commit.enclave, sequencer });
     return commit.enclave;
   }
@@ -33,7 +36,7 @@ export class Traffic {
   async round(): Promise<void> {
     for (const { id, sequencer } of this.enclaves) {
       const commit = sign(owner, id, 'note', 'counted', { exp: this.#exp() });
-      const { seq } = receipted(await this.post('/', json(commit)), commit);
+      const { seq } = receipted(await this.#settled(json(commit)), commit);
       receipted(await this.post('/', json(commit)), commit);
       const array = await this.post('/', `[${this.note(id)},${this.note(id, 'no', stranger)},${this.note(id)}]`);
       assert.equal(array.status, 200, array.body);
@@ -50,6 +53,14 @@ export class Traffic {
       await this.post('/inclusion', JSON.stringify({ ...envelope, seq }));
       await this.post('/', '{"nonsense":1}');
     }
+  }
+
+  /** As every client does: what is unavailable is sent again. */
+  #settled(commit: string): Promise<RawAnswer> {
+    return waitFor('an answer', DEADLINE_MS, async () => {
+      const answer = await this.post('/', commit);
+      return answer.status < 500 ? answer : null;
+    });
   }
 
   #exp(): number {

@@ -51,6 +51,7 @@ export class Prometheus {
         `--config.file=${join(folder, 'prometheus.yaml')}`,
         `--storage.tsdb.path=${join(folder, 'data')}`,
         `--web.listen-address=127.0.0.1:${port}`,
+        '--web.enable-admin-api',
       ],
       { stdio: ['ignore', 'ignore', 'pipe'] },
     );
@@ -106,6 +107,13 @@ export class Prometheus {
     return body.data.result.map(({ metric, value }) => ({ metric, value: Number(value[1]) }));
   }
 
+  /** Forgets all that it has seen. */
+  async forget(): Promise<void> {
+    const all = new URLSearchParams({ 'match[]': '{__name__=~".+"}' });
+    const answer = await this.#ask(`/api/v1/admin/tsdb/delete_series?${all}`, 'POST');
+    if (!answer.ok) throw new Error(await answer.text());
+  }
+
   async stop(): Promise<void> {
     running.delete(this.#child);
     if (this.#child.exitCode === null && this.#child.pid !== undefined) {
@@ -116,8 +124,8 @@ export class Prometheus {
     rmSync(this.#folder, { recursive: true, force: true });
   }
 
-  #ask(path: string): Promise<Response> {
-    return fetch(`http://127.0.0.1:${this.#port}${path}`, { signal: AbortSignal.timeout(10_000) });
+  #ask(path: string, method = 'GET'): Promise<Response> {
+    return fetch(`http://127.0.0.1:${this.#port}${path}`, { method, signal: AbortSignal.timeout(10_000) });
   }
 }
 
