@@ -132,7 +132,7 @@ export const DRILLS: readonly Drill[] = [
     },
   },
   {
-    what: 'the guard’s Redis hangs and dies',
+    what: 'the Redis of the guard hangs and dies',
     alerts: ['EncRedisDown', 'EncGuardFailures', 'EncAnswersFailFast', 'EncAnswersFailSlowly'],
     end: ['EncRedisDown'],
     async provoke(scene) {
@@ -162,7 +162,7 @@ export const DRILLS: readonly Drill[] = [
     },
   },
   {
-    what: 'the log’s Redis is away while enclaves are asked for',
+    what: 'the Redis of the log is away while enclaves are asked for',
     alerts: ['EncRedisDown', 'EncOpenFailures'],
     end: ['EncRedisDown'],
     async provoke(scene) {
