@@ -68,11 +68,11 @@ export class Prometheus {
       const file = join(folder, name);
       const { groups } = parse(readFileSync(join(RULES, name), 'utf8')) as { groups: Record<string, unknown>[] };
       // Half a minute between two evaluations is right where there are days.
-      writeFileSync(file, stringify({ groups: groups.map((group) => ({ ...group, interval: '1s' })) }));
+      writeFileSync(file, stringify({ groups: groups.map((group) => ({ ...group, interval: '500ms' })) }));
       return file;
     });
     const config = {
-      global: { scrape_interval: '500ms', scrape_timeout: '500ms', evaluation_interval: '1s' },
+      global: { scrape_interval: '500ms', scrape_timeout: '500ms', evaluation_interval: '500ms' },
       rule_files: rules,
       scrape_configs: [...new Set(targets.map(({ job }) => job))].map((job) => ({
         job_name: job,
