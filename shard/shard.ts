@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import type { Logger } from 'pino';
 import { Registry } from 'prom-client';
 import { Meters } from '../cluster/metrics/meters.ts';
-import { redisOptions } from '../cluster/topology/redis-options.ts';
+import { redisOptions } from '../cluster/redis/redis-options.ts';
 import { RedisTopology } from '../cluster/topology/redis-topology.ts';
 import type { TopologyStore } from '../cluster/topology/topology-store.ts';
 import { type Kernel, type KernelHost, STAGE_FULL } from '../kernel/kernel.ts';

@@ -1,6 +1,6 @@
 import { readFileSync } from 'node:fs';
 import { Redis } from 'ioredis';
-import { redisOptions } from './redis-options.ts';
+import { redisOptions } from '../redis/redis-options.ts';
 import { isTopology, NO_TOPOLOGY, type Topology } from './topology.ts';
 import type { Beat, Sight, TopologyStore } from './topology-store.ts';
 

@@ -2,6 +2,7 @@ import { join, resolve } from 'node:path';
 import { linkTls } from '../../shard/config/cluster-config.ts';
 import { checkDoor, isLoopback, operatorPort } from '../../shard/config/config.ts';
 import { ConfigError, type Program, readSettings } from '../../shard/config/env.ts';
+import { redisAddress } from '../../shard/config/redis-address.ts';
 import { ROUTER_SETTINGS } from './router-settings.ts';
 
 /** The checked configuration of a router. Paths are absolute, times in ms, sizes in bytes; a limit of 0 is off. */
@@ -49,6 +50,7 @@ export function readRouterEnv(env: Readonly<Record<string, string | undefined>>,
 export function makeRouterConfig(raw: RawRouterSettings): RouterConfig {
   checkDoor(raw);
   if (raw.topologyUrl === null) throw new ConfigError('set ENC_TOPOLOGY_URL to the Redis that holds the topology');
+  redisAddress('ENC_TOPOLOGY_URL', raw.topologyUrl);
   if (raw.linkSecret === null)
     throw new ConfigError('set ENC_LINK_SECRET to the file with the secret that routers and shards share');
   const { maxBody, maxCommit, maxArray, maxPendingBytes, maxConnections, headerTimeout, requestTimeout } = raw;

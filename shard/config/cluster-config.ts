@@ -1,17 +1,15 @@
 import { readFileSync } from 'node:fs';
 import { resolve } from 'node:path';
-import type { RedisSettings } from '../redis/redis-settings.ts';
+import { type RedisPlace, splitPlaces } from '../../cluster/redis/redis-place.ts';
 import { ConfigError } from './env.ts';
-import { redisAddress, splitAddresses } from './redis-address.ts';
+import { redisAddress } from './redis-address.ts';
 import type { RawSettings } from './settings.ts';
-
-type Redis = Pick<RedisSettings, 'at' | 'username' | 'password' | 'db' | 'tls'>;
 
 /** Where the stores are that the shards of a cluster share. */
 export interface RedisStoresConfig {
   /** the enclave's jump hash chooses one (shard/log/split-log.ts) */
-  readonly logs: readonly Redis[];
-  readonly guard: Redis;
+  readonly logs: readonly RedisPlace[];
+  readonly guard: RedisPlace;
   /** both on one server after all */
   readonly allowShared: boolean;
   /** servers whose settings lose writes */
@@ -46,9 +44,10 @@ export function clusterConfig(raw: RawSettings): ClusterConfig | null {
     throw new ConfigError(
       'ENC_SHARD makes this a shard of a cluster: set ENC_LINK_SECRET to the file with its link secret',
     );
-  const topology = raw.topologyUrl ?? (raw.logRedis && (splitAddresses(raw.logRedis)[0] as string));
+  const topology = raw.topologyUrl ?? (raw.logRedis && (splitPlaces(raw.logRedis)[0] as string));
   if (topology === null)
     throw new ConfigError('ENC_SHARD makes this a shard of a cluster: set ENC_TOPOLOGY_URL to its topology store');
+  redisAddress(raw.topologyUrl === null ? 'ENC_LOG_REDIS' : 'ENC_TOPOLOGY_URL', topology);
   if (raw.linkBytes < raw.maxBody)
     throw new ConfigError('ENC_LINK_BYTES is less than ENC_MAX_BODY: set it to at least as much');
   return {
@@ -80,8 +79,8 @@ function redisStores(raw: RawSettings): RedisStoresConfig | null {
 }
 
 /** Addresses of log servers with commas between. Throws ConfigError. */
-export function logServers(variable: string, text: string): Redis[] {
-  const all = splitAddresses(text);
+export function logServers(variable: string, text: string): RedisPlace[] {
+  const all = splitPlaces(text);
   const twice = all.find((one, i) => all.indexOf(one) !== i);
   if (twice !== undefined) throw new ConfigError(`${variable} names one server twice: name each once`);
   return all.map((one) => redisAddress(variable, one));

@@ -4,12 +4,12 @@ import { HOST, optional, PORT, setting } from './setting.ts';
 const MIB = 2 ** 20;
 const REDIS_URL = text(
   'URL',
-  /^(rediss?|sentinel):\/\/\S{1,1024}$/,
+  /^(rediss?|sentinels?):\/\/\S{1,1024}$/,
   'a Redis address, such as redis://127.0.0.1:6379 or sentinel://a:26379,b:26379/name',
 );
 const REDIS_URLS = text(
   'URL[,URL]',
-  /^(rediss?|sentinel):\/\/\S{1,16384}$/,
+  /^(rediss?|sentinels?):\/\/\S{1,16384}$/,
   'a Redis address, such as redis://127.0.0.1:6379 or sentinel://a:26379,b:26379/name, or several with commas between',
 );
 

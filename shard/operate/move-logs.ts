@@ -1,4 +1,5 @@
-import { redisAddress, splitAddresses } from '../config/redis-address.ts';
+import { splitPlaces } from '../../cluster/redis/redis-place.ts';
+import { redisAddress } from '../config/redis-address.ts';
 import { copyKey, sameKey } from '../log/redis/copy-key.ts';
 import { BEAT } from '../log/redis/keys.ts';
 import { moveEnclaves } from '../log/redis/move-enclaves.ts';
@@ -31,13 +32,13 @@ export interface MoveLogsOptions {
  * something differs.
  */
 export async function moveLogs(options: MoveLogsOptions): Promise<{ enclaves: number; keys: number }> {
-  const names = [...new Set([...splitAddresses(options.before), ...splitAddresses(options.after)])];
+  const names = [...new Set([...splitPlaces(options.before), ...splitPlaces(options.after)])];
   const opened = await Promise.allSettled(names.map((name) => open(name, options.allowUnsafe)));
   try {
     const failed = opened.find((one) => one.status === 'rejected');
     if (failed) throw failed.reason;
     const stores = new Map(opened.map((one, i) => [names[i] as string, (one as Fulfilled).value]));
-    const listed = (list: string): RedisStore[] => splitAddresses(list).map((name) => stores.get(name) as RedisStore);
+    const listed = (list: string): RedisStore[] => splitPlaces(list).map((name) => stores.get(name) as RedisStore);
     return await move(listed(options.before), listed(options.after), options);
   } finally {
     for (const one of opened) if (one.status === 'fulfilled') await one.value.close();

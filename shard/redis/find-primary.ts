@@ -1,8 +1,9 @@
+import type { RedisServer } from '../../cluster/redis/redis-place.ts';
 import { Link, type Reply } from './link.ts';
-import type { RedisAddress, Settled } from './redis-settings.ts';
+import type { Settled } from './redis-settings.ts';
 
 export interface Primary {
-  readonly address: RedisAddress;
+  readonly address: RedisServer;
   /** replicas that Sentinel may promote; null where there is no Sentinel to ask */
   readonly promotable: number | null;
 }
@@ -17,7 +18,7 @@ export async function findPrimary(settings: Settled, attempt: number): Promise<P
   if (!('sentinels' in at)) return { address: at, promotable: null };
   let reason: unknown = null;
   for (let i = 0; i < at.sentinels.length; i++) {
-    const address = at.sentinels[(attempt + i) % at.sentinels.length] as RedisAddress;
+    const address = at.sentinels[(attempt + i) % at.sentinels.length] as RedisServer;
     try {
       return await ask(address, settings, at);
     } catch (error) {
@@ -28,7 +29,7 @@ export async function findPrimary(settings: Settled, attempt: number): Promise<P
 }
 
 async function ask(
-  sentinel: RedisAddress,
+  sentinel: RedisServer,
   settings: Settled,
   at: { readonly name: string; readonly username?: string; readonly password?: string },
 ): Promise<Primary> {

@@ -1,7 +1,8 @@
 import { type Command, Redis, ReplyError } from 'ioredis';
+import type { RedisServer } from '../../cluster/redis/redis-place.ts';
 import { commandBytes, writeCommand } from './encode.ts';
 import { RedisUnknown } from './redis-errors.ts';
-import type { RedisAddress, Settled } from './redis-settings.ts';
+import type { Settled } from './redis-settings.ts';
 import type { Arg } from './script.ts';
 
 /** What the server answers: text and values as bytes, integers as numbers. */
@@ -55,7 +56,7 @@ export class Link {
   }
 
   /** Rejects with the reason when there is no connection within the deadline. */
-  static async open(address: RedisAddress, settings: LinkSettings): Promise<Link> {
+  static async open(address: RedisServer, settings: LinkSettings): Promise<Link> {
     const redis = new Redis({
       host: address.host,
       port: address.port,

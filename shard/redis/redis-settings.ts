@@ -1,26 +1,7 @@
-import type { ConnectionOptions } from 'node:tls';
-
-export interface RedisAddress {
-  readonly host: string;
-  readonly port: number;
-}
+import type { RedisPlace } from '../../cluster/redis/redis-place.ts';
 
 /** A Redis that must not lose what it has acknowledged: the log's or the guard's (ARCHITECTURE §3). */
-export interface RedisSettings {
-  /** the primary itself, or the Sentinels that know it */
-  readonly at:
-    | RedisAddress
-    | {
-        readonly sentinels: readonly RedisAddress[];
-        /** name of the primary in Sentinel's configuration */
-        readonly name: string;
-        readonly username?: string;
-        readonly password?: string;
-      };
-  readonly username?: string;
-  readonly password?: string;
-  readonly tls?: ConnectionOptions;
-  readonly db?: number;
+export interface RedisSettings extends RedisPlace {
   /** replicas that must have a write before it counts; null: every promotable one (replica-count.ts) */
   readonly replicas?: number | null;
   /** WAITAOF (Redis ≥ 7.2, Valkey) also asks the replicas whether they have synced, one round trip more; default WAIT */

@@ -1,9 +1,10 @@
+import type { RedisServer } from '../../cluster/redis/redis-place.ts';
 import { isReplyError, type Link } from './link.ts';
 import { RedisRefused } from './redis-errors.ts';
-import type { RedisAddress, Settled } from './redis-settings.ts';
+import type { Settled } from './redis-settings.ts';
 
 export interface ServerFacts {
-  readonly address: RedisAddress;
+  readonly address: RedisServer;
   /** random id of this run of the server, 40 hex digits */
   readonly runId: string;
   readonly version: string;
@@ -23,7 +24,7 @@ const NEEDED: readonly (readonly [name: string, value: string])[] = [
  * Reads who answers at the other end. Throws RedisRefused, one sentence that says what to set, when the server would lose
  * what it has acknowledged, and another Error when it is no primary (any more) or not ready yet.
  */
-export async function checkServer(link: Link, address: RedisAddress, settings: Settled): Promise<ServerFacts> {
+export async function checkServer(link: Link, address: RedisServer, settings: Settled): Promise<ServerFacts> {
   const info = parseInfo(String(await link.call('INFO')));
   const where = `${address.host}:${address.port}`;
   if (info.get('loading') === '1') throw new Error(`Redis at ${where} is loading its data.`);

@@ -13,10 +13,12 @@ import { waitFor } from '../parts/wait-for.ts';
 export const SECRET = Buffer.alloc(32, 5);
 export const TOPOLOGY: Topology = { version: 3, shards: 2, before: 0 };
 
+type Tls = { readonly cert: Buffer; readonly key: Buffer; readonly ca: Buffer };
+
 export interface PairOptions {
   readonly api?: Partial<Api>;
-  readonly shard?: { secret?: Uint8Array; versions?: Versions; shard?: number };
-  readonly router?: { secret?: Uint8Array; versions?: Versions };
+  readonly shard?: { secret?: Uint8Array; versions?: Versions; shard?: number; tls?: Tls };
+  readonly router?: { secret?: Uint8Array; versions?: Versions; tls?: Tls };
   readonly window?: { maxRequests: number; maxBytes: number };
   readonly tracing?: Tracing | null;
   readonly topology?: { shard?: Topology; router?: Topology };
@@ -100,7 +102,8 @@ export class LinkPair implements AsyncDisposable {
     );
     const timer = setInterval(() => link.tick(performance.now()), LINK_TICK_MS / 5);
     pair = new LinkPair(server, link, timer);
-    link.meet(`ws://127.0.0.1:${(await options.via?.(server.port)) ?? server.port}`, 'process');
+    const scheme = options.shard?.tls ? 'wss' : 'ws';
+    link.meet(`${scheme}://127.0.0.1:${(await options.via?.(server.port)) ?? server.port}`, 'process');
     return pair;
   }
 

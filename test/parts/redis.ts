@@ -7,7 +7,8 @@ import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'no
 import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { delimiter, join } from 'node:path';
-import { Redis } from 'ioredis';
+import { Redis, type RedisOptions } from 'ioredis';
+import type { Certificate } from './certificates.ts';
 import { waitFor } from './wait-for.ts';
 
 const START_MS = 10_000;
@@ -36,6 +37,10 @@ export interface ServerOptions {
   readonly replicaOf?: RedisServer;
   /** another binary, such as valkey-server's path */
   readonly binary?: string;
+  /** what its default user, its replicas and whoever else must show */
+  readonly password?: string;
+  /** everything over TLS, with certificates on both sides */
+  readonly tls?: Certificate;
 }
 
 const running = new Set<ChildProcess>();
@@ -52,11 +57,13 @@ export class RedisServer {
   readonly folder: string;
   readonly #binary: string;
   readonly #sentinel: boolean;
+  readonly #signIn: Pick<RedisOptions, 'password' | 'tls'>;
   #child: ChildProcess | null = null;
   #client: Redis | null = null;
 
-  constructor(port: number, binary: string, sentinel = false) {
+  constructor(port: number, binary: string, sentinel = false, { password, tls }: ServerOptions = {}) {
     this.port = port;
+    this.#signIn = { ...(password ? { password } : {}), ...(tls ? { tls: contents(tls) } : {}) };
     this.folder = mkdtempSync(join(tmpdir(), 'enc-redis-'));
     this.#binary = binary;
     this.#sentinel = sentinel;
@@ -104,6 +111,7 @@ export class RedisServer {
       this.#client = new Redis({
         port: this.port,
         host: this.host,
+        ...this.#signIn,
         lazyConnect: true,
         enableReadyCheck: false,
         enableOfflineQueue: false,
@@ -174,11 +182,13 @@ export class RedisServer {
 }
 
 export async function startRedis(options: ServerOptions = {}): Promise<RedisServer> {
-  const server = new RedisServer(await freePort(), options.binary ?? 'redis-server');
+  const server = new RedisServer(await freePort(), options.binary ?? 'redis-server', false, options);
+  const { password, tls } = options;
   const settings: Record<string, string> = { ...SAFE, ...options.config };
+  if (password) Object.assign(settings, { requirepass: password, masterauth: password });
   if (options.replicaOf) settings['replicaof'] = `127.0.0.1 ${options.replicaOf.port}`;
   server.write([
-    `port ${server.port}`,
+    ...listening(server.port, tls),
     `dir ${server.folder}`,
     `logfile ${join(server.folder, 'redis.log')}`,
     ...Object.entries(settings).map(([name, value]) => `${name} ${value}`),
@@ -218,19 +228,28 @@ export async function inStep(primary: RedisServer, replicas: number): Promise<vo
 
 export const SENTINEL_NAME = 'enc';
 
+export interface SentinelOptions extends Pick<ServerOptions, 'password' | 'tls'> {
+  readonly downAfterMs?: number;
+  /** of the servers that they watch */
+  readonly serverPassword?: string;
+}
+
 /** Three Sentinels that watch a primary, agreed about its replicas when it resolves. */
-export async function startSentinels(watched: Replicated, downAfterMs = 500): Promise<RedisServer[]> {
+export async function startSentinels(watched: Replicated, options: SentinelOptions = {}): Promise<RedisServer[]> {
+  const { downAfterMs = 500, password, serverPassword, tls } = options;
   const sentinels = await Promise.all(
     Array.from({ length: 3 }, async () => {
-      const sentinel = new RedisServer(await freePort(), 'redis-sentinel', true);
+      const sentinel = new RedisServer(await freePort(), 'redis-sentinel', true, options);
       sentinel.write([
-        `port ${sentinel.port}`,
+        ...listening(sentinel.port, tls),
         'bind 127.0.0.1',
         `dir ${sentinel.folder}`,
         `logfile ${join(sentinel.folder, 'redis.log')}`,
         `sentinel monitor ${SENTINEL_NAME} 127.0.0.1 ${watched.primary.port} 2`,
         `sentinel down-after-milliseconds ${SENTINEL_NAME} ${downAfterMs}`,
         `sentinel failover-timeout ${SENTINEL_NAME} 4000`,
+        ...(serverPassword ? [`sentinel auth-pass ${SENTINEL_NAME} ${serverPassword}`] : []),
+        ...(password ? [`requirepass ${password}`, `sentinel sentinel-pass ${password}`] : []),
       ]);
       return await sentinel.start();
     }),
@@ -249,6 +268,18 @@ export async function namedPrimary(sentinels: readonly RedisServer[], servers: r
   const address = (await sentinels[0]?.call('SENTINEL', 'GET-MASTER-ADDR-BY-NAME', SENTINEL_NAME)) as string[];
   return servers.find((server) => server.port === Number(address[1])) ?? null;
 }
+
+function listening(port: number, tls?: Certificate): string[] {
+  if (!tls) return [`port ${port}`];
+  const files = [`tls-ca-cert-file ${tls.ca}`, `tls-cert-file ${tls.cert}`, `tls-key-file ${tls.key}`];
+  return ['port 0', `tls-port ${port}`, 'tls-replication yes', 'tls-auth-clients yes', ...files];
+}
+
+const contents = ({ ca, cert, key }: Certificate): { ca: Buffer; cert: Buffer; key: Buffer } => ({
+  ca: readFileSync(ca),
+  cert: readFileSync(cert),
+  key: readFileSync(key),
+});
 
 function inPath(binary: string): boolean {
   return (process.env['PATH'] ?? '').split(delimiter).some((folder) => existsSync(join(folder, binary)));

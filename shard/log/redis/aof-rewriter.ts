@@ -1,6 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises';
+import type { RedisServer } from '../../../cluster/redis/redis-place.ts';
 import { Link, type Reply } from '../../redis/link.ts';
-import type { RedisAddress } from '../../redis/redis-settings.ts';
 import { type RedisSettings, settle } from '../../redis/redis-settings.ts';
 import type { RedisStore } from '../../redis/redis-store.ts';
 import { parseInfo } from '../../redis/server-check.ts';
@@ -69,7 +69,7 @@ export class AofRewriter {
   }
 
   /** Resolves when a rewrite that began after this call has ended well. */
-  async #rewriteOne(address: RedisAddress): Promise<void> {
+  async #rewriteOne(address: RedisServer): Promise<void> {
     const link = await Link.open(address, settle(this.#options.settings));
     const until = Date.now() + REWRITE_MS;
     const end = (): void => link.destroy();
@@ -102,7 +102,7 @@ export class AofRewriter {
     }
   }
 
-  async #idle(link: Link, address: RedisAddress, until: number): Promise<Map<string, string>> {
+  async #idle(link: Link, address: RedisServer, until: number): Promise<Map<string, string>> {
     for (;;) {
       const info = parseInfo(String(await this.#ask(link, address, 'INFO', 'persistence')));
       if (info.get('aof_rewrite_in_progress') === '0' && info.get('aof_rewrite_scheduled') === '0') return info;
@@ -114,8 +114,8 @@ export class AofRewriter {
 }
 
 /** `slave0:ip=…,port=…,state=online,…` */
-function replicaAddresses(info: Map<string, string>): RedisAddress[] {
-  const addresses: RedisAddress[] = [];
+function replicaAddresses(info: Map<string, string>): RedisServer[] {
+  const addresses: RedisServer[] = [];
   for (const [name, value] of info) {
     if (!/^slave\d+$/.test(name)) continue;
     const fields = new Map(value.split(',').map((field) => field.split('=', 2) as [string, string]));
