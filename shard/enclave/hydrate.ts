@@ -8,6 +8,7 @@ import type { ActorState } from './actor.ts';
 import { EnclaveHost, type SessionCache } from './enclave-host.ts';
 import { nameOf } from './name.ts';
 import { metaOf } from './overlay.ts';
+import { SLICE_MS, slice } from './slices.ts';
 
 /** Bytes of log that are read at once while replaying. */
 const READ_BYTES = 4 << 20;
@@ -100,7 +101,7 @@ export async function hydrate(
     head,
     checkpointSeq: replayed.checkpoint?.head.seq ?? -1,
     checkpointBytes: replayed.checkpoint?.base.length ?? 0,
-    bytes: (await m.log.usage(key))?.bytes ?? 0,
+    bytes: opened.bytes,
   };
 }
 
@@ -121,6 +122,8 @@ async function replay(
   checkpoint: Checkpoint | null,
   row: Head,
 ): Promise<Replayed> {
+  await slice();
+  let until = performance.now() + SLICE_MS;
   const host = new EnclaveHost(m.secp, m.sessions, sequencer);
   const kernel = m.newKernel(host);
   if (checkpoint) {
@@ -137,6 +140,10 @@ async function replay(
     let moved = false;
     for (const batch of batches) {
       if (folded(batch, kernel.head())) continue;
+      if (performance.now() >= until) {
+        await slice();
+        until = performance.now() + SLICE_MS;
+      }
       await fetchTargets(key, batch, host, m.log);
       kernel.replay(batch.skeleton, batch.content);
       moved = true;
