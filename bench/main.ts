@@ -3,7 +3,10 @@
  * which musts of ARCHITECTURE §6 it meets. Measure on a machine that does nothing else.
  */
 import { Argument, Command, CommanderError, InvalidArgumentError } from 'commander';
-import { benchCluster } from './cluster.ts';
+import { benchHang } from './cluster-hang.ts';
+import { benchHot } from './cluster-hot.ts';
+import { benchShards } from './cluster-shards.ts';
+import { benchStored } from './cluster-stored.ts';
 import { benchCommits } from './commit.ts';
 import { corpusCommand } from './corpus-command.ts';
 import { benchFailover } from './failover.ts';
@@ -32,8 +35,14 @@ const NODE: Readonly<Record<string, Bench>> = {
   idle: benchIdle,
   root: benchRoot,
 };
+const COSTS: Readonly<Record<string, Bench>> = {
+  'cluster-hot': benchHot,
+  'cluster-stored': benchStored,
+  'cluster-shards': benchShards,
+  'cluster-hang': benchHang,
+};
 const CLUSTER: Readonly<Record<string, Bench>> = {
-  cluster: benchCluster,
+  ...COSTS,
   failover: benchFailover,
   'redis-log': benchRedisLog,
   guard: benchGuard,
@@ -41,6 +50,7 @@ const CLUSTER: Readonly<Record<string, Bench>> = {
 /** Names of many at once. */
 const GROUPS: Readonly<Record<string, Readonly<Record<string, Bench>>>> = {
   node: NODE,
+  cluster: COSTS,
   capacity: CLUSTER,
   all: { ...NODE, ...CLUSTER, traces: benchTraces, 'traces-cluster': benchClusterTraces },
 };

@@ -1,4 +1,5 @@
 import { readFileSync } from 'node:fs';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { HttpLane } from './http-lane.ts';
 
 /** What the parent sends by IPC, once. */
@@ -17,6 +18,8 @@ export interface LoadJob {
   readonly rate: number;
   /** Requests of so many seconds at the start do not count among the latencies: connections are made and code is compiled. */
   readonly warmUpSeconds: number;
+  /** ms since the epoch at which it begins, so that others know what happened when; 0: at once */
+  readonly startAt: number;
   /** counts this many answers as good when the body contains it that often; '' counts each 200 as one */
   readonly good: string;
 }
@@ -27,6 +30,8 @@ export interface LoadResult {
   readonly seconds: number;
   /** ms, sorted; open loop: from the intended send time */
   readonly latencies: number[];
+  /** open loop: what was answered, in that order: when it was meant to be sent (ms since the epoch) and its latency, ms */
+  readonly timeline: [sent: number, latency: number][];
   readonly cpuSeconds: number;
   readonly firstBad: string;
 }
@@ -34,8 +39,10 @@ export interface LoadResult {
 /** The pace of an open loop, ms: a busy wait would take the node's CPU. What it is late by counts as latency. */
 const TICK_MS = 1;
 
-process.once('message', (job: LoadJob) => {
-  new Load(job).run().then(
+process.once('message', async (job: LoadJob) => {
+  const load = new Load(job);
+  if (job.startAt > 0) await sleep(job.startAt - Date.now());
+  load.run().then(
     (result) => void process.send?.(result, undefined, undefined, () => process.disconnect?.()),
     (error: unknown) => {
       process.stderr.write(`${String(error)}\n`);
@@ -48,15 +55,17 @@ class Load {
   readonly #job: LoadJob;
   readonly #requests: Buffer[];
   readonly #total: number;
+  readonly #connect: () => HttpLane;
   readonly #lanes: HttpLane[];
   readonly #free: HttpLane[] = [];
   readonly #latencies: Float64Array;
+  readonly #timeline: [number, number][] = [];
   readonly #cpu = process.cpuUsage();
-  readonly #start = performance.now();
+  #start = 0;
   readonly #finished = Promise.withResolvers<void>();
   #next = 0;
   #last: number;
-  readonly #counted: number;
+  #counted = 0;
   #done = 0;
   #measured = 0;
   #good = 0;
@@ -70,18 +79,18 @@ class Load {
     this.#requests = bodies.map((body) => HttpLane.request(job.method, job.path, host, body));
     this.#total = job.count || this.#requests.length;
     this.#last = this.#total;
-    this.#lanes = Array.from({ length: job.connections }, () => new HttpLane(hostname, Number(port)));
+    this.#connect = () => new HttpLane(hostname, Number(port));
+    // An open loop connects when it has to: the node ends connections on which no request comes.
+    this.#lanes = Array.from({ length: job.rate > 0 ? 0 : job.connections }, this.#connect);
     this.#latencies = new Float64Array(this.#total);
-    this.#counted = this.#start + job.warmUpSeconds * 1000;
   }
 
   async run(): Promise<LoadResult> {
+    this.#start = performance.now();
+    this.#counted = this.#start + this.#job.warmUpSeconds * 1000;
     if (this.#job.maxSeconds > 0) setTimeout(() => this.#stop(), this.#job.maxSeconds * 1000).unref();
     if (this.#job.rate === 0) for (const lane of this.#lanes) this.#fire(lane, performance.now());
-    else {
-      this.#free.push(...this.#lanes);
-      this.#pace();
-    }
+    else this.#pace();
     await this.#finished.promise;
     const seconds = (performance.now() - this.#start) / 1000;
     for (const lane of this.#lanes) lane.close();
@@ -91,6 +100,7 @@ class Load {
       bad: this.#bad,
       seconds,
       latencies: [...this.#latencies.subarray(0, this.#measured).sort()],
+      timeline: this.#timeline,
       cpuSeconds: (used.user + used.system) / 1e6,
       firstBad: this.#firstBad,
     };
@@ -107,7 +117,9 @@ class Load {
     this.#next++;
     lane.send(request, (answer) => {
       this.#done++;
-      if (since >= this.#counted) this.#latencies[this.#measured++] = performance.now() - since;
+      const took = performance.now() - since;
+      if (since >= this.#counted) this.#latencies[this.#measured++] = took;
+      if (this.#job.rate > 0) this.#timeline.push([performance.timeOrigin + since, took]);
       this.#judge(answer);
       if (this.#done >= this.#last) return this.#finished.resolve();
       if (answer === null) throw new Error('the node closed a connection');
@@ -119,12 +131,22 @@ class Load {
   /** Sends what is due. A request that finds no free connection waits, and its wait counts. */
   #pace(): void {
     const { rate } = this.#job;
-    while (this.#next < this.#last && this.#free.length > 0) {
+    while (this.#next < this.#last) {
       const intended = this.#start + (this.#next / rate) * 1000;
-      if (intended > performance.now()) break;
-      this.#fire(this.#free.pop() as HttpLane, intended);
+      const lane = intended > performance.now() ? null : this.#lane();
+      if (lane === null) break;
+      this.#fire(lane, intended);
     }
     if (this.#next < this.#last) setTimeout(() => this.#pace(), TICK_MS);
+  }
+
+  /** One that is free, null if all that there may be are in use. */
+  #lane(): HttpLane | null {
+    const free = this.#free.pop();
+    if (free || this.#lanes.length >= this.#job.connections) return free ?? null;
+    const lane = this.#connect();
+    this.#lanes.push(lane);
+    return lane;
   }
 
   #judge(answer: { status: number; body: Buffer } | null): void {

@@ -1,7 +1,6 @@
 import { missing } from '../test/parts/redis.ts';
 import { ClusterHouse } from './cluster-house.ts';
 import { saturate, saturatedRow } from './cluster-load.ts';
-import { benchManyEnclaves } from './cluster-many.ts';
 import { CommitSupply } from './commit.ts';
 import { type BenchOptions, scaled } from './options.ts';
 import type { BenchResult } from './result.ts';
@@ -10,13 +9,13 @@ const WARM_UP = 40_000;
 const MEASURED = 60_000;
 const REPLICATED = 30_000;
 
-/** What a cluster costs (ARCHITECTURE §6), and what its size costs. */
-export async function benchCluster(options: BenchOptions): Promise<BenchResult[]> {
+/** What a commit to one hot enclave costs in a cluster (ARCHITECTURE §6). */
+export async function benchHot(options: BenchOptions): Promise<BenchResult[]> {
   if (missing) {
-    console.log(`cluster: left out, ${missing}`);
+    console.log(`cluster-hot: left out, ${missing}`);
     return [];
   }
-  return [...(await hot(options)), await replicated(options), ...(await benchManyEnclaves(options))];
+  return [...(await hot(options)), await replicated(options)];
 }
 
 /** One hot enclave through one router and one shard: what each part costs. */

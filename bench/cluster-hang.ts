@@ -1,0 +1,138 @@
+import { unhex } from '../protocol/hex.ts';
+import { shardOf } from '../protocol/jump.ts';
+import { missing } from '../test/parts/redis.ts';
+import { waitFor } from '../test/parts/wait-for.ts';
+import { paced } from './cluster-load.ts';
+import { ClusterScene } from './cluster-scene.ts';
+import type { LoadResult } from './load/generator.ts';
+import { quantile } from './load/run-load.ts';
+import type { BenchOptions } from './options.ts';
+import { type BenchResult, latencies } from './result.ts';
+
+const SHARDS = 4;
+/** Of these some are used. */
+const FILLED = 500;
+/** The shard that hangs. */
+const VICTIM = 0;
+/** Commits a second to the others, less than a fifth of what they could take, and to the one that hangs. */
+const HEALTHY_RATE = 600;
+const HUNG_RATE = 60;
+const HEALTHY = 64;
+const HUNG = 16;
+/** Of each round: what does not count, what counts without a fault, and how long the shard then hangs, s. */
+const WARM_UP_S = 2;
+const CALM_S = 10;
+const HANG_S = 10;
+/** Routers wait for 2 s before they give a shard up; by then its enclaves are open elsewhere, s. */
+const TAKEN_OVER_S = 3;
+/** The first take-over of all compiles what it runs, on shards that have done nothing of the kind since their start. */
+const ROUNDS_BEFORE = 1;
+const ROUNDS = 3;
+/** Load generators are processes of their own, and must be there when a round begins, ms. */
+const START_MS = 2000;
+const TAKEN_BACK_MS = 60_000;
+
+/** Latencies of commits to healthy shards, ms: without a fault, until the hung shard's enclaves are taken over, and then. */
+interface Round {
+  readonly calm: number[];
+  readonly taking: number[];
+  readonly rest: number[];
+}
+
+/**
+ * What commits to healthy shards feel of one that hangs (SIGSTOP), in an open loop at a moderate rate. Commits to the hung
+ * one go on too, over connections of their own; they wait, and are carried out where its enclaves go. One load runs through
+ * all of a round, so that nothing differs between its parts but the fault.
+ */
+export async function benchHang(options: BenchOptions): Promise<BenchResult[]> {
+  if (missing) {
+    console.log(`cluster-hang: left out, ${missing}`);
+    return [];
+  }
+  await using scene = await ClusterScene.set({ shards: SHARDS, enclaves: FILLED, bench: options });
+  await scene.reshape(SHARDS);
+  const of = (hung: boolean, count: number): string[] =>
+    scene.enclaves.filter((id) => (shardOf(unhex(id), scene.shards) === VICTIM) === hung).slice(0, count);
+  const [healthy, hung] = [of(false, HEALTHY), of(true, HUNG)];
+  const part = Math.min(1, options.scale);
+  const rounds: Round[] = [];
+  for (let round = 0; round < ROUNDS_BEFORE + ROUNDS; round++) {
+    await takenBack(scene, hung);
+    const measured = await hang(scene, healthy, hung, part);
+    if (round >= ROUNDS_BEFORE) rounds.push(measured);
+  }
+  const all = (name: keyof Round): number[] => rounds.flatMap((round) => round[name]).sort((a, b) => a - b);
+  const calm = latencies(all('calm'));
+  const times = [...all('taking'), ...all('rest')].sort((a, b) => a - b);
+  const during = latencies(times);
+  const ratio = during.p99_ms / calm.p99_ms;
+  const row = {
+    name: 'cluster-hang',
+    what: `${HEALTHY_RATE} commits/s to enclaves of ${scene.shards - 1} shards while another hangs (SIGSTOP) with ${HUNG_RATE} more a second for it, open loop; ${ROUNDS} times ${HANG_S * part} s, each behind ${CALM_S * part} s without`,
+    ...during,
+    max_ms: times.at(-1) ?? Number.NaN,
+    calm_p50_ms: calm.p50_ms,
+    calm_p99_ms: calm.p99_ms,
+    taking_s: TAKEN_OVER_S * part,
+    taking_p99_ms: quantile(all('taking'), 0.99),
+    rest_p99_ms: quantile(all('rest'), 0.99),
+    ratio,
+    must: 'p99 ≤ 1.2 × that without',
+    met: ratio <= 1.2,
+  };
+  return [row];
+}
+
+/** One round; `part`: how much of its times. */
+async function hang(
+  { house, notes }: ClusterScene,
+  healthy: readonly string[],
+  hung: readonly string[],
+  part: number,
+): Promise<Round> {
+  const [warmUp, calm, hanging, taking] = [WARM_UP_S, CALM_S, HANG_S, TAKEN_OVER_S].map((s) => s * part * 1000) as [
+    number,
+    number,
+    number,
+    number,
+  ];
+  const load = (enclaves: readonly string[], rate: number): string[] =>
+    notes.bodies(enclaves, Math.round((rate * (warmUp + calm + hanging)) / 1000));
+  const bodies = [load(healthy, HEALTHY_RATE), load(hung, HUNG_RATE)] as const;
+  const startAt = Date.now() + START_MS;
+  const stopAt = startAt + warmUp + calm;
+  const running = Promise.all([
+    paced(house.url, bodies[0], HEALTHY_RATE, 256, startAt),
+    paced(house.url, bodies[1], HUNG_RATE, 1024, startAt),
+  ]);
+  await until(stopAt);
+  const pid = house.shard(VICTIM);
+  process.kill(pid, 'SIGSTOP');
+  try {
+    await until(stopAt + hanging);
+  } finally {
+    process.kill(pid, 'SIGCONT');
+  }
+  const [{ timeline }] = await running;
+  return {
+    calm: between(timeline, startAt + warmUp, stopAt),
+    taking: between(timeline, stopAt, stopAt + taking),
+    rest: between(timeline, stopAt + taking, stopAt + hanging),
+  };
+}
+
+const until = (at: number): Promise<void> => new Promise((resolve) => setTimeout(resolve, at - Date.now()));
+
+/** Latencies of what was meant to be sent from `from` until before `to` (ms since the epoch). */
+function between(timeline: LoadResult['timeline'], from: number, to: number): number[] {
+  return timeline.flatMap(([sent, latency]) => (sent >= from && sent < to ? [latency] : []));
+}
+
+/** Waits until the enclaves of the shard that hung are back there. */
+async function takenBack({ house, topology, notes, shards }: ClusterScene, hung: readonly string[]): Promise<void> {
+  await waitFor('enclaves to be taken back', TAKEN_BACK_MS, async () => {
+    await paced(house.url, notes.bodies(hung, hung.length), 100, hung.length);
+    const { beats } = await topology.look(shards);
+    return beats.size === shards && [...beats].every(([, beat]) => beat.guests === 0);
+  });
+}
