@@ -19,12 +19,13 @@ export interface TopologyMember {
   readonly shard: number;
   readonly alive: boolean;
   /** of those that are alive: whether they are no longer part of the topology, their link, the version that they follow,
-   *  enclaves open, and those of them that will move */
+   *  enclaves open, those of them that will move, and the stores that they can't use */
   readonly leaving?: boolean;
   readonly url?: string;
   readonly topology?: number;
   readonly active?: number;
   readonly guests?: number;
+  readonly silent?: readonly string[];
 }
 
 /**
@@ -153,6 +154,7 @@ function topologyOf(answer: unknown): Topology {
       'topology?': isSeq,
       'active?': isSeq,
       'guests?': isSeq,
+      'silent?': isListOf(isText),
     });
   }
   return seen;

@@ -361,7 +361,7 @@ export class Forwarder implements LinkEvents {
         this.#links.delete(shard);
       } else if (beat) link.meet(beat.url, beat.process);
       // Whoever misses its heartbeat may hang: what is under way there goes on elsewhere.
-      else if (link.open && !view.mayLive(shard)) link.drop('its heartbeat is gone');
+      else if (!view.mayLive(shard)) link.rest('its heartbeat is gone, or it lacks a store that others have');
       link.tick(now);
     }
     if (this.#waiting.length === 0) return;

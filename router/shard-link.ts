@@ -193,14 +193,14 @@ export class ShardLink {
     }
   }
 
-  /** Gives the link up as it is; it is built again when the shard is met. What was under way is `lost`. */
-  drop(why: string): void {
+  /** Gives the link up until the shard is met again. What was under way is `lost`. */
+  rest(why: string): void {
+    this.#url = null;
     if (this.#socket) this.#drop(why);
   }
 
   close(): void {
-    this.#url = null;
-    this.#drop('closed');
+    this.rest('closed');
   }
 
   #freshId(): number {

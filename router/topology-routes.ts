@@ -43,8 +43,8 @@ export function topologyRoutes(app: FastifyInstance, modules: TopologyModules): 
     const members = [...Array.from({ length: shards }, (_, shard) => shard), ...leaving].map((shard) => {
       const beat = beats.get(shard);
       if (!beat) return { shard, alive: false };
-      const { url, topology: follows, active, guests } = beat;
-      return { shard, alive: true, leaving: shard >= shards, url, topology: follows, active, guests };
+      const { url, topology: follows, active, guests, silent } = beat;
+      return { shard, alive: true, leaving: shard >= shards, url, topology: follows, active, guests, silent };
     });
     const body = { type: 'Topology', version, shards, members };
     exchange.answer(0, Buffer.from(JSON.stringify(body)));

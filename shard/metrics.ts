@@ -15,6 +15,7 @@ export interface ShardGauges {
   readonly inFlight: () => number;
   readonly cryptoPending: () => number;
   readonly limits: { readonly active: number; readonly kernelBytes: number; readonly pendingBytes: number };
+  readonly silentStores: () => number;
   readonly backend: string;
   readonly version: string;
   readonly wasm: string;
@@ -44,6 +45,7 @@ export function createShardMetrics(meters: Meters, gauges: ShardGauges) {
   meters.gauge('enc_staging_commits', 'commits that wait to be staged', gauges.staging);
   meters.gauge('enc_batches_in_flight', 'batches staged and not yet released', gauges.inFlight);
   meters.gauge('enc_crypto_pending_jobs', 'signatures waiting for or in the crypto pool', gauges.cryptoPending);
+  meters.gauge('enc_silent_stores', 'stores of the cluster that have not answered for 2 s', gauges.silentStores);
   const door = role === 'node' ? new AnswerTally(meters) : null;
   return {
     /** null: the public API is the routers' */

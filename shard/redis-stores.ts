@@ -14,6 +14,7 @@ import { logOf, SplitLog } from './log/split-log.ts';
 import { openRedis, type RedisStore, type StoreState } from './redis/redis-store.ts';
 import { KEY_STORE_SCRIPTS, RedisKeyStore } from './signer/redis/redis-key-store.ts';
 import { openSigner } from './signer/signer.ts';
+import { SilentStores } from './silent-stores.ts';
 import type { ArchivedLog, StoreHooks, Stores } from './stores.ts';
 
 /** key of the write that keeps an idle connection honest (shard/redis) */
@@ -100,7 +101,15 @@ async function open(
     trim: async (key) => void (await (logs[logOf(key.enclave, count)] as RedisLog).trimArchived(key)),
     forget: () => reader.forget(),
   };
-  const stores = { log: hooks.wrapLog?.(log) ?? log, guard: hooks.wrapGuard?.(guard) ?? guard, signer, archived };
+  const silent = new SilentStores([
+    ...logs.map((one, i) => ({
+      name: count === 1 ? 'log' : `log ${i + 1}`,
+      heardAt: () => Math.min(one.heardAt, (keys[i] as RedisStore).heardAt),
+    })),
+    { name: 'guard', heardAt: () => guard.heardAt },
+  ]);
+  const wrapped = { log: hooks.wrapLog?.(log) ?? log, guard: hooks.wrapGuard?.(guard) ?? guard };
+  const stores = { ...wrapped, signer, archived, silent };
   await checkGuard(stores.log, stores.guard);
   return stores;
 }

@@ -44,6 +44,7 @@ import { createShardMetrics } from './metrics.ts';
 import { ownerNonce } from './ownership/owner-nonce.ts';
 import { openRedisStores } from './redis-stores.ts';
 import { openAdminToken } from './signer/admin-token.ts';
+import type { StoresSeen } from './silent-stores.ts';
 import { StoreMetrics } from './store-metrics.ts';
 import { openStores, type Stores } from './stores.ts';
 
@@ -117,8 +118,10 @@ export async function startShard(
     },
   });
 
+  const seen = (): StoresSeen => stores.silent?.look() ?? { silent: [], recovering: [] };
   const seat =
-    config.cluster && new Seat(config.cluster, { store: await openTopology(config.cluster, warn, overrides), warn });
+    config.cluster &&
+    new Seat(config.cluster, { store: await openTopology(config.cluster, warn, overrides), warn, stores: seen });
   const module = await loadWasmModule();
   const inspector = createWasmInspector(module, { maxCommit: http.maxCommit, maxArray: http.maxArray });
   const newKernel = (host: KernelHost): Kernel => createWasmKernel(module, host);
@@ -139,6 +142,7 @@ export async function startShard(
       kernelBytes: config.enclaves.maxActiveBytes,
       pendingBytes: http.maxPendingBytes,
     },
+    silentStores: () => seen().silent.length,
     backend: secp.name,
     version: hooks.version,
     wasm: await wasmSha256(),

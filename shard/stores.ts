@@ -11,6 +11,7 @@ import { openEmbeddedLog } from './log/embedded/index.ts';
 import type { EnclaveLog, LogKey } from './log/enclave-log.ts';
 import { makeLmdbFile } from './new-lmdb-file.ts';
 import { openSigner, type Signer } from './signer/signer.ts';
+import type { SilentStores } from './silent-stores.ts';
 import type { StoreMetrics } from './store-metrics.ts';
 
 /** Everything that outlives the process. */
@@ -20,6 +21,8 @@ export interface Stores {
   readonly signer: Signer;
   /** what a log that trims reads through, if there is an archive; null: the log keeps everything */
   readonly archived: ArchivedLog | null;
+  /** of stores that may fail for this process alone; null: they are its own */
+  readonly silent: SilentStores | null;
   close(): Promise<void>;
 }
 
@@ -85,7 +88,7 @@ export async function openStores(config: Config, secp: Backend, hooks: StoreHook
     await guard.close();
     await signer.close();
   };
-  return { log, guard, signer, archived: null, close };
+  return { log, guard, signer, archived: null, silent: null, close };
 }
 
 /** A short write comes out of LMDB as an I/O error, so a full disk is among the causes. */

@@ -67,7 +67,8 @@ function show({ out }: Context, seen: Topology): void {
       return `  shard ${member.shard}  leaving  ${left}  ${out.dim(member.url ?? '')}`;
     }
     const moving = member.guests ? `, ${member.guests} to move` : '';
-    return `  shard ${member.shard}  ${out.good('alive')}  ${member.active} enclaves open${moving}${behind}  ${out.dim(member.url ?? '')}`;
+    const silent = member.silent?.length ? `  ${out.bad(`no answer from its ${member.silent.join(', ')}`)}` : '';
+    return `  shard ${member.shard}  ${out.good('alive')}  ${member.active} enclaves open${moving}${behind}${silent}  ${out.dim(member.url ?? '')}`;
   });
   out.result([`topology version ${seen.version}, ${seen.shards} shards`, ...lines].join('\n'), seen);
 }

@@ -1,3 +1,4 @@
+import { fittest } from './fittest.ts';
 import { NO_TOPOLOGY, type Topology } from './topology.ts';
 import { type Beat, LOOK_EVERY_MS, type TopologyStore } from './topology-store.ts';
 
@@ -34,7 +35,7 @@ export class ClusterView {
     return this.#topology;
   }
 
-  /** Heartbeats that counted when it was last looked. */
+  /** Heartbeats that counted when it was last looked: of shards that are alive and can do as much as any other. */
   get beats(): ReadonlyMap<number, Beat> {
     return this.#beats;
   }
@@ -44,7 +45,7 @@ export class ClusterView {
     return this.#blind;
   }
 
-  /** Is the shard alive? Of one that a topology has only just named, nothing is known yet: it is not given up for that. */
+  /** Is the shard alive and fit? Of one that a topology has only just named, nothing is known yet: it is not given up for that. */
   mayLive(shard: number): boolean {
     return this.#beats.has(shard) || shard >= this.#covered;
   }
@@ -80,7 +81,7 @@ export class ClusterView {
     try {
       const { shards } = this.#topology;
       const { topology, beats } = await this.#store.look(shards);
-      this.#beats = beats;
+      this.#beats = fittest(beats, topology.shards);
       this.#covered = Math.max(shards, topology.shards);
       this.#blind = false;
       this.adopt(topology);

@@ -105,9 +105,11 @@ export class RedisTopology implements TopologyStore {
 
 function parseBeat(text: string): Beat | null {
   try {
-    const { url, process, topology, active, guests } = JSON.parse(text) as Partial<Beat>;
+    const { url, process, topology, active, guests, silent = [], recovering = [] } = JSON.parse(text) as Partial<Beat>;
     if (typeof url !== 'string' || typeof process !== 'string') return null;
-    return { url, process, topology: Number(topology), active: Number(active), guests: Number(guests) };
+    if (!Array.isArray(silent) || !Array.isArray(recovering)) return null;
+    const counts = { topology: Number(topology), active: Number(active), guests: Number(guests) };
+    return { url, process, ...counts, silent: silent.map(String), recovering: recovering.map(String) };
   } catch {
     return null;
   }

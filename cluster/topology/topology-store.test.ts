@@ -16,7 +16,15 @@ import { RedisTopology } from './redis-topology.ts';
 import { NO_TOPOLOGY } from './topology.ts';
 import type { Beat, TopologyStore } from './topology-store.ts';
 
-const beat = (process: string): Beat => ({ url: 'ws://127.0.0.1:1', process, topology: 1, active: 2, guests: 0 });
+const beat = (process: string): Beat => ({
+  url: 'ws://127.0.0.1:1',
+  process,
+  topology: 1,
+  active: 2,
+  guests: 0,
+  silent: ['log 2'],
+  recovering: ['guard'],
+});
 const urlOf = (server: RedisServer): string => `redis://${server.host}:${server.port}`;
 
 /** What every topology store must do. `make` gives an empty one. */

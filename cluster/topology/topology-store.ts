@@ -11,6 +11,10 @@ export interface Beat {
   /** enclaves that it has open, and those of them that are to go to another shard at their next idle moment */
   readonly active: number;
   readonly guests: number;
+  /** stores that it can't use, as operators call them: 'log', 'log 2', 'guard' */
+  readonly silent: readonly string[];
+  /** those that it could not use until lately */
+  readonly recovering: readonly string[];
 }
 
 /** How often a shard renews its heartbeat, and how long one counts, ms (ARCHITECTURE §4). */

@@ -13,12 +13,15 @@ import type { ClusterHooks, Enclaves } from '../enclave/enclaves.ts';
 import type { EnclaveLog } from '../log/enclave-log.ts';
 import type { ShardMetrics } from '../metrics.ts';
 import { Ownership } from '../ownership/ownership.ts';
+import type { StoresSeen } from '../silent-stores.ts';
 import { LinkServer } from './link-server.ts';
 import { createSeatMetrics } from './seat-metrics.ts';
 
 export interface SeatModules {
   readonly store: TopologyStore;
   readonly warn: (fields: object, message: string) => void;
+  /** whether this shard can use the stores that it shares with others */
+  readonly stores: () => StoresSeen;
 }
 
 export interface SeatHouse {
@@ -115,7 +118,8 @@ export class Seat {
       // What this shard sends may arrive though no answer comes back: it would look alive and could serve nothing.
       if (this.view.blind) return;
       const { version: topology } = this.view.topology;
-      const said = { url, process, topology, active: enclaves.active, guests: ownership.guests };
+      const counts = { active: enclaves.active, guests: ownership.guests };
+      const said = { url, process, topology, ...counts, ...this.#m.stores() };
       await this.#m.store.beat(shard, said, BEAT_VALID_MS).then(
         () => {
           this.#beatAt = performance.now();

@@ -1,4 +1,5 @@
-import { redisAddress, splitAddresses } from '../config/redis-address.ts';
+import { splitPlaces } from '../../cluster/redis/redis-place.ts';
+import { redisAddress } from '../config/redis-address.ts';
 import { adoptGuard } from '../guard/adopt.ts';
 import { openRedisGuard } from '../guard/redis/redis-guard.ts';
 import { openRedisLog } from '../log/redis/index.ts';
@@ -43,7 +44,7 @@ async function adopt(
   { logs: list, guard: address, allowUnsafe, onProgress }: AdoptOptions,
   keep: <T extends { close(): Promise<void> }>(one: T) => T,
 ): Promise<number> {
-  const settings = splitAddresses(list).map((one) => ({ ...redisAddress('--log-redis', one), allowUnsafe }));
+  const settings = splitPlaces(list).map((one) => ({ ...redisAddress('--log-redis', one), allowUnsafe }));
   const stores: RedisStore[] = [];
   for (const one of settings) stores.push(keep(await openRedis({ settings: one, scripts: SCRIPTS, beatKey: BEAT })));
   await nobodyRuns(stores);

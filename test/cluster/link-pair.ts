@@ -39,6 +39,7 @@ export class LinkPair implements AsyncDisposable {
   readonly calls: Exchange[] = [];
   adopted: Topology | null = null;
   readonly #timer: NodeJS.Timeout;
+  #url = '';
 
   private constructor(server: LinkServer, link: ShardLink, timer: NodeJS.Timeout) {
     this.server = server;
@@ -103,8 +104,14 @@ export class LinkPair implements AsyncDisposable {
     const timer = setInterval(() => link.tick(performance.now()), LINK_TICK_MS / 5);
     pair = new LinkPair(server, link, timer);
     const scheme = options.shard?.tls ? 'wss' : 'ws';
-    link.meet(`${scheme}://127.0.0.1:${(await options.via?.(server.port)) ?? server.port}`, 'process');
+    pair.#url = `${scheme}://127.0.0.1:${(await options.via?.(server.port)) ?? server.port}`;
+    pair.meet();
     return pair;
+  }
+
+  /** The router sees the shard's heartbeat. */
+  meet(): void {
+    this.link.meet(this.#url, 'process');
   }
 
   async up(): Promise<void> {

@@ -238,14 +238,16 @@ describe('a link', () => {
     assert.equal(pair.failures.length, 2);
   });
 
-  test('what is under way when the link breaks is lost, at both ends, and the link is built again', async () => {
+  test('what is under way when a link is given up is lost, at both ends, and it rests until the shard is met again', async () => {
     await using pair = await LinkPair.open();
     await pair.up();
     const { flight } = pair.send('x');
     const call = await pair.arrived();
-    pair.link.drop('cut');
+    pair.link.rest('its heartbeat is gone');
     assert.deepEqual(await pair.outcome(flight), [['lost', 0]]);
     await waitFor('the other end', 5000, () => call.gone);
+    assert.equal(pair.server.routers, 0);
+    pair.meet();
     await pair.up();
     const again = pair.send('y').flight;
     (await pair.arrived(2)).answer(0, Buffer.from('ok'));

@@ -144,7 +144,11 @@ describe('a cluster over Redis', { skip: missing }, () => {
       owned = await made(2);
       const topology = new RedisTopology(redis(2).topology, () => {});
       await topology.connected(DEADLINE_MS);
-      await topology.beat(1, { url: 'ws://a', process: 'b', topology: 1, active: 0, guests: 0 }, 60_000);
+      await topology.beat(
+        1,
+        { url: 'ws://a', process: 'b', topology: 1, active: 0, guests: 0, silent: [], recovering: [] },
+        60_000,
+      );
       await assert.rejects(move(2, 3), /Shards are running/);
       await topology.withdraw(1, 'b');
       await topology.close();

@@ -37,7 +37,8 @@ export interface TestClusterOptions {
 export interface RedisAddresses {
   /** as ENC_LOG_REDIS */
   readonly log: string;
-  readonly guard: string;
+  /** or where a shard of that number finds it */
+  readonly guard: string | ((shard: number) => string);
   /** takes hints of the archive */
   readonly topology: string;
 }
@@ -87,7 +88,8 @@ export class TestCluster {
   async startShard(shard: number): Promise<RunningShard> {
     const { now, onFatal, redis } = this.#o;
     const topology = redis?.topology ?? NOBODY;
-    const servers = redis ? ['--log-redis', redis.log, '--guard-redis', redis.guard] : [];
+    const guard = typeof redis?.guard === 'function' ? redis.guard(shard) : redis?.guard;
+    const servers = redis && guard ? ['--log-redis', redis.log, '--guard-redis', guard] : [];
     const config = makeConfig(
       settings(
         readEnv({}, [

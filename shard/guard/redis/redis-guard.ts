@@ -38,7 +38,7 @@ const CALLS_PER_SCRIPT = 256;
 const MADE = 49;
 
 /** Opens the guard in a Redis of its own, or makes a new one there. Rejects with a sentence if that can't be used. */
-export async function openRedisGuard(options: RedisGuardOptions): Promise<ReleaseGuard> {
+export async function openRedisGuard(options: RedisGuardOptions): Promise<RedisGuard> {
   let id: Buffer | null = null;
   const prepare = async (connection: NewConnection): Promise<void> => {
     const { host, port } = connection.facts.address;
@@ -85,7 +85,7 @@ interface Call {
 }
 
 /** The guard over Redis: every call of one turn shares a script, every script of one tick a WAIT. */
-class RedisGuard implements ReleaseGuard {
+export class RedisGuard implements ReleaseGuard {
   readonly id: Uint8Array;
   readonly #store: RedisStore;
   #calls: Call[] = [];
@@ -93,6 +93,11 @@ class RedisGuard implements ReleaseGuard {
   constructor(store: RedisStore, id: Uint8Array) {
     this.#store = store;
     this.id = id;
+  }
+
+  /** performance.now() of the last answer that counted, −∞ while there is no connection */
+  get heardAt(): number {
+    return this.#store.heardAt;
   }
 
   async read(key: LogKey): Promise<Head | null> {

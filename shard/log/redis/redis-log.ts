@@ -84,6 +84,11 @@ export class RedisLog implements EnclaveLog {
     this.#eraser.resume();
   }
 
+  /** performance.now() of the last answer that counted, −∞ while there is no connection */
+  get heardAt(): number {
+    return this.#store.heardAt;
+  }
+
   async guardId(): Promise<Uint8Array | null> {
     const id = (await this.#reader.fetch('HGET', SERVER, 'guard')) as Buffer | null;
     return id === null ? null : new Uint8Array(id);

@@ -5,8 +5,8 @@ import { onCluster } from './on-cluster.ts';
 const CLIENTS = 4;
 
 /**
- * A shard is cut off, from all routers, from one of two, or from the log, wholly or in one direction: another candidate
- * takes its enclaves over, and the old one, which runs on, is fenced.
+ * A shard is cut off, from all routers, from one of two, from the log or the guard, wholly or in one direction: another
+ * candidate takes its enclaves over, and the old one, which runs on, is fenced.
  */
 export function cut(context: RunContext): Promise<string[]> {
   const { random } = context;

@@ -153,6 +153,7 @@ export const CUTS = [
   'shard cut off from all routers',
   'shard cut off from one router',
   'shard cut off from the log',
+  'shard cut off from the guard',
 ] as const satisfies readonly FaultName[];
 
 /**
