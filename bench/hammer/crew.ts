@@ -89,12 +89,13 @@ export class Crew {
     const rolling = setInterval(() => this.#tally.roll(), 250);
     await this.#load(at);
     const settleMs = this.#job.settleSeconds * 1000;
+    const ended = Date.now();
     this.#tell({ kind: 'phase', phase: 'outcomes' });
-    await this.#outcomes(Date.now() + settleMs / 2);
+    await this.#outcomes(ended + settleMs / 2);
     clearInterval(rolling);
     this.#tally.end();
     this.#tell({ kind: 'phase', phase: 'reading' });
-    const readBack = await this.#readBack(Date.now() + settleMs);
+    const readBack = await this.#readBack(ended + settleMs);
     for (const http of Object.values(this.#http)) http.close();
     const undecided = this.#sites.reduce((sum, site) => sum + site.undecided.size, 0);
     for (const { id, undecided } of this.#sites)

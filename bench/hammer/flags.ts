@@ -71,7 +71,12 @@ export function readFlags(argv: readonly string[]): Flags {
     )
     .option('--max-events <n>', 'the load ends when so many events are acknowledged', count(1, 1e8), 2_000_000)
     .option('--lifetime <time>', 'until a commit expires: so long it is repeated', lifetime, 120)
-    .option('--settle <time>', 'for reading everything back after the load; half as long for outcomes', duration, 600)
+    .option(
+      '--settle <time>',
+      'for all that comes after the load: outcomes, half of it at most, and reading back',
+      duration,
+      600,
+    )
     .option('--seed <text>', 'makes the same choices again (default: a new one)')
     .option('--goal-rate <n>', 'acknowledged per second (default: 90 % of --rate)', from0)
     .option('--goal-p99 <ms>', '99 % of latencies, from the intended send time', above0)

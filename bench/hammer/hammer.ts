@@ -65,6 +65,7 @@ class Run {
   readonly #failed = Promise.withResolvers<never>();
   readonly #ready = Promise.withResolvers<void>();
   readonly #loaded = Promise.withResolvers<void>();
+  readonly #settled = Promise.withResolvers<void>();
   readonly #done = Promise.withResolvers<void>();
   #readyCrews = 0;
   #crypto = '';
@@ -94,8 +95,9 @@ class Run {
     const ticking = setInterval(() => this.#show(), TICK_MS);
     try {
       await Promise.race([this.#loaded.promise, this.#failed.promise]);
-      const used = process.cpuUsage(cpu);
       const loadSeconds = Math.min(settings.seconds, (Date.now() - this.#start) / 1000);
+      await Promise.race([this.#settled.promise, this.#failed.promise]);
+      const used = process.cpuUsage(cpu);
       await Promise.race([this.#done.promise, this.#failed.promise]);
       this.#series.end();
       this.#show();
@@ -144,6 +146,7 @@ class Run {
       case 'phase':
         this.#phases[i] = message.phase;
         if (this.#phases.every((phase) => phase !== 'load')) this.#loaded.resolve();
+        if (this.#phases.every((phase) => phase === 'reading' || phase === 'done')) this.#settled.resolve();
         return this.#show();
       case 'read':
         this.#readBack += message.events;

@@ -59,7 +59,7 @@ export interface Report {
   /** `at`: ms since the load began */
   readonly longest_gap: Gap;
   readonly marks: readonly Marked[];
-  /** CPU of the hammer itself while it loaded, µs per acknowledged commit, reads included */
+  /** CPU of the hammer itself until all outcomes were known, µs per acknowledged commit, reads included */
   readonly cpu_us_per_commit: number;
   readonly findings: readonly Finding[];
   readonly seconds: readonly Second[];
@@ -137,7 +137,7 @@ export function makeReport(run: Gathered): Report {
     load_seconds: run.loadSeconds,
     ...partial,
     marks: marked(run),
-    cpu_us_per_commit: Math.round((run.cpuSeconds * 1e6) / Math.max(1, duringLoad)),
+    cpu_us_per_commit: Math.round((run.cpuSeconds * 1e6) / Math.max(1, acknowledged)),
     findings: run.findings,
     seconds,
   };
