@@ -24,6 +24,8 @@ export class Flight {
   /** where it was sent last, and whether another shard is the first choice */
   shard = -1;
   astray = false;
+  /** sent to a shard so often */
+  sent = 0;
   /** moved, misrouted or stale so often */
   hops = 0;
   /** answered `unavailable` so often */

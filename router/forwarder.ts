@@ -15,6 +15,7 @@ import { UploadPump } from './upload-pump.ts';
 
 const UNAVAILABLE = errorNumber('unavailable');
 const OVERLOADED = errorNumber('overloaded');
+const EXPIRED = errorNumber('expired');
 
 /** A shard that one router has failed to reach for this long is skipped, ms (ARCHITECTURE §4). */
 const UNREACHED_MS = 2000;
@@ -119,6 +120,7 @@ export class Forwarder implements LinkEvents {
     if (flight.trace !== null && link !== undefined) beginAttempt(flight, flight.trace, this.#takeOver);
     switch (link?.send(flight, this.#takeOver, now)) {
       case 'sent':
+        flight.sent++;
         return;
       case 'full':
         this.#m.metrics?.full.inc();
@@ -244,6 +246,8 @@ export class Forwarder implements LinkEvents {
       const pause = RETRY_PAUSES[flight.refusals++];
       if (pause !== undefined) return this.#again(flight, 'unavailable', pause);
     }
+    // An earlier sending may have been in time, and have been lost on its way back: the caller must not take this for a refusal.
+    if (code === EXPIRED && flight.sent > 1) return this.#finish(flight, UNAVAILABLE, errorBytes(UNAVAILABLE));
     if (flight.astray && flight.route && code !== UNAVAILABLE) ownedBy(flight.route, flight.shard);
     this.#finish(flight, code, body);
   }

@@ -176,6 +176,32 @@ test('a shard that has lost an enclave while it was still opening it says nothin
   assert.equal(await metric(cluster.shards.get(0)?.operatorUrl as string, 'enc_take_overs_total'), 1);
 });
 
+test('a commit that expired while a router sent it again was perhaps accepted: its caller is told that nobody knows', async () => {
+  let skew = 0;
+  await using cluster = await TestCluster.start({ shards: 1, now: () => Date.now() + skew });
+  const { url } = cluster;
+  const enclave = await found(url, 0, 1);
+  const { log } = cluster.stores;
+  const append = log.append.bind(log);
+  log.append = (one) => {
+    log.append = append;
+    append({
+      ...one,
+      done: () => {
+        skew += 120_000;
+        one.done('unknown');
+      },
+    });
+  };
+  const commit = sign(owner, enclave, 'note', {}, { exp: exp() });
+  const said = async (): Promise<string> =>
+    (JSON.parse((await post(url, json(commit))).body) as { error: string }).error;
+  assert.equal(await said(), 'unavailable');
+  assert.equal(await said(), 'expired');
+  const answer = await exchange(url, { path: `/${enclave}/receipt/${commit.hash}?sig=${commit.sig}` });
+  receipted(answer, commit);
+});
+
 test('an only shard that has lost an enclave to nobody known is asked to take it over', async () => {
   await using cluster = await TestCluster.start({ shards: 1, routerFlags: ['--router-timeout-ms', '3000'] });
   const { url } = cluster;
