@@ -1,8 +1,9 @@
 import assert from 'node:assert/strict';
-import { describe, test } from 'node:test';
+import { describe } from 'node:test';
 import type { Head } from '../../kernel/kernel.ts';
 import type { ReleaseGuard } from '../../shard/guard/release-guard.ts';
 import type { LogKey } from '../../shard/log/enclave-log.ts';
+import { freshBackend } from './fresh-backend.ts';
 
 export interface GuardBackend {
   /** Opens the same store, again after a close. */
@@ -22,16 +23,7 @@ const advance = (guard: ReleaseGuard, at: LogKey, from: Head, to: Head): Promise
 
 /** What every release guard must do (ARCHITECTURE §3). */
 export function guardConformance(name: string, make: () => Promise<GuardBackend>): void {
-  const using = (what: string, run: (backend: GuardBackend) => Promise<void>): void => {
-    test(what, async () => {
-      const backend = await make();
-      try {
-        await run(backend);
-      } finally {
-        await backend.remove();
-      }
-    });
-  };
+  const using = freshBackend(make);
 
   describe(`release guard: ${name}`, () => {
     using('a watermark that was never made is null and is not moved', async (backend) => {

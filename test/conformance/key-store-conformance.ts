@@ -1,8 +1,9 @@
 import assert from 'node:assert/strict';
-import { describe, test } from 'node:test';
+import { describe } from 'node:test';
 import { MasterSecret } from '../../shard/signer/key-provider.ts';
 import type { KeyRow } from '../../shard/signer/key-row.ts';
 import type { KeyStore } from '../../shard/signer/key-store.ts';
+import { freshBackend } from './fresh-backend.ts';
 
 export interface KeyStoreBackend {
   /** Opens the same store, again after a close. */
@@ -27,16 +28,7 @@ const master = (version: number, fill: number) => new MasterSecret(version, byte
 
 /** What every key store must do (ARCHITECTURE §5). */
 export function keyStoreConformance(name: string, make: () => Promise<KeyStoreBackend>): void {
-  const using = (what: string, run: (backend: KeyStoreBackend) => Promise<void>): void => {
-    test(what, async () => {
-      const backend = await make();
-      try {
-        await run(backend);
-      } finally {
-        await backend.remove();
-      }
-    });
-  };
+  const using = freshBackend(make);
 
   describe(`key store: ${name}`, () => {
     using('an enclave without a key has none', async (backend) => {
