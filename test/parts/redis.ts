@@ -60,6 +60,7 @@ export class RedisServer {
   readonly #signIn: Pick<RedisOptions, 'password' | 'tls'>;
   #child: ChildProcess | null = null;
   #client: Redis | null = null;
+  #frozen = false;
 
   constructor(port: number, binary: string, sentinel = false, { password, tls }: ServerOptions = {}) {
     this.port = port;
@@ -93,6 +94,7 @@ export class RedisServer {
     const child = spawn(command, args, { cwd: this.folder, stdio: 'ignore' });
     running.add(child);
     this.#child = child;
+    this.#frozen = false;
     child.once('exit', () => {
       running.delete(child);
       if (this.#child === child) this.#child = null;
@@ -139,10 +141,17 @@ export class RedisServer {
   /** Stops it in mid-instruction: it keeps its connections and answers nothing. */
   freeze(): void {
     this.#child?.kill('SIGSTOP');
+    this.#frozen = true;
   }
 
   thaw(): void {
     this.#child?.kill('SIGCONT');
+    this.#frozen = false;
+  }
+
+  /** It runs, and has not been frozen. */
+  get answers(): boolean {
+    return this.#child !== null && !this.#frozen;
   }
 
   /** kill -9; resolves when the process is gone. */

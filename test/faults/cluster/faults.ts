@@ -161,6 +161,7 @@ export const CUTS = [
  * in its file. Room again: it is started anew.
  */
 async function diskFull(server: RedisServer): Promise<Ending> {
+  if (!server.answers) return async () => {};
   const folder = join(server.folder, 'appendonlydir');
   const sizes = readdirSync(folder).map((name) => statSync(join(folder, name)).size);
   await promisify(execFile)('prlimit', ['--pid', String(server.pid), `--fsize=${Math.max(...sizes) + ROOM}`]);
@@ -171,6 +172,7 @@ async function diskFull(server: RedisServer): Promise<Ending> {
 }
 
 async function outOfMemory(server: RedisServer): Promise<Ending> {
+  if (!server.answers) return async () => {};
   await server.call('CONFIG', 'SET', 'maxmemory', NO_MEMORY);
   return async () => void (await server.call('CONFIG', 'SET', 'maxmemory', '0'));
 }

@@ -7,6 +7,14 @@ const CLIENTS = 4;
 const STEPS = [2, 4] as const;
 const LASTS_MS = [200, 2600] as const;
 
+/** What began last ends first: nothing can be asked of a server that is still frozen. */
+async function ended(begun: Map<FaultName, () => Promise<void>>): Promise<void> {
+  for (const [name, end] of [...begun].reverse()) {
+    await end();
+    begun.delete(name);
+  }
+}
+
 /** Any faults, some of them at once, as the seed says. */
 export function mixed(context: RunContext): Promise<string[]> {
   const { random, tally } = context;
@@ -22,12 +30,9 @@ export function mixed(context: RunContext): Promise<string[]> {
       tally.add(`mixed: ${name}`);
       await sleep(random.int(...LASTS_MS));
       if (random.chance(0.4)) continue;
-      for (const [ended, end] of begun) {
-        await end();
-        begun.delete(ended);
-      }
+      await ended(begun);
     }
-    for (const end of begun.values()) await end();
+    await ended(begun);
     await run.cluster.mend();
     await load.served();
   });
