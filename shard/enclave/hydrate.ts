@@ -8,7 +8,7 @@ import type { ActorState } from './actor.ts';
 import { EnclaveHost, type SessionCache } from './enclave-host.ts';
 import { nameOf } from './name.ts';
 import { metaOf } from './overlay.ts';
-import { SLICE_MS, slice } from './slices.ts';
+import { SLICE_MS, slice, sliceEnd } from './slices.ts';
 
 /** Bytes of log that are read at once while replaying. */
 const READ_BYTES = 4 << 20;
@@ -122,7 +122,7 @@ async function replay(
   checkpoint: Checkpoint | null,
   row: Head,
 ): Promise<Replayed> {
-  await slice();
+  // A short replay, such as most are, is not worth a turn of the event loop.
   let until = performance.now() + SLICE_MS;
   const host = new EnclaveHost(m.secp, m.sessions, sequencer);
   const kernel = m.newKernel(host);
@@ -142,7 +142,7 @@ async function replay(
       if (folded(batch, kernel.head())) continue;
       if (performance.now() >= until) {
         await slice();
-        until = performance.now() + SLICE_MS;
+        until = sliceEnd();
       }
       await fetchTargets(key, batch, host, m.log);
       kernel.replay(batch.skeleton, batch.content);
