@@ -1,3 +1,4 @@
+import { randomBytes } from 'node:crypto';
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { join } from 'node:path';
@@ -12,6 +13,8 @@ import type { BenchResult } from './result.ts';
 
 const CONNECTIONS = 64;
 const WARM_UP = 20_000;
+/** At one call in a hundred the code that makes spans is compiled late: so many calls that are traced go before. */
+const TRACED_WARM_UP = 4000;
 /** Every subject is measured in each round, one behind the other: what the machine does meanwhile hits all of them. */
 const ROUNDS = 16;
 const PER_ROUND = 5000;
@@ -67,7 +70,10 @@ async function sideBySide(starts: readonly (() => Promise<Subject>)[], options: 
   const subjects: Subject[] = [];
   try {
     for (const start of starts) subjects.push(await start());
-    for (const subject of subjects) await load(subject, scaled(options, WARM_UP, 500));
+    for (const subject of subjects) {
+      await load(subject, scaled(options, WARM_UP, 500));
+      await traced(subject, scaled(options, TRACED_WARM_UP, 500));
+    }
     const rounds = scaled(options, ROUNDS, 2);
     const costs = new Map(subjects.map((subject) => [subject.name, [] as number[]]));
     for (let round = 0; round < rounds; round++) {
@@ -91,6 +97,19 @@ async function load({ url, supply, cpu }: Subject, commits: number): Promise<num
     ...{ url, method: 'POST', path: '/', connections: CONNECTIONS, good: RECEIPT, rate: 0, bodies },
   });
   return ((cpu() - before) / good) * 1e6;
+}
+
+/** Commits of a caller that samples each of them. */
+async function traced({ url, supply }: Subject, commits: number): Promise<void> {
+  const bodies = supply.bodies(commits);
+  const next = async (): Promise<void> => {
+    for (let body = bodies.pop(); body !== undefined; body = bodies.pop()) {
+      const traceparent = `00-${randomBytes(16).toString('hex')}-${randomBytes(8).toString('hex')}-01`;
+      const response = await fetch(url, { method: 'POST', body, headers: { traceparent } });
+      await response.text();
+    }
+  };
+  await Promise.all(Array.from({ length: CONNECTIONS }, next));
 }
 
 /**
