@@ -23,6 +23,7 @@ import { reportCommand } from './report.ts';
 import { type BenchResult, missed, rounded, table } from './result.ts';
 import { benchRoot } from './root.ts';
 import { benchClusterTraces, benchTraces } from './traces.ts';
+import { benchTracePath } from './traces-path.ts';
 
 type Bench = (options: BenchOptions, where: Machine) => Promise<BenchResult[]>;
 
@@ -52,7 +53,13 @@ const GROUPS: Readonly<Record<string, Readonly<Record<string, Bench>>>> = {
   node: NODE,
   cluster: COSTS,
   capacity: CLUSTER,
-  all: { ...NODE, ...CLUSTER, traces: benchTraces, 'traces-cluster': benchClusterTraces },
+  all: {
+    ...NODE,
+    ...CLUSTER,
+    traces: benchTraces,
+    'traces-path': benchTracePath,
+    'traces-cluster': benchClusterTraces,
+  },
 };
 
 interface Flags {
