@@ -13,8 +13,8 @@ import {
 import { dirname } from 'node:path';
 
 /**
- * Reads a file that holds a secret; null if there is none. Throws a sentence for the operator when group or others may
- * read it (checked on the open file, so it cannot be exchanged between check and read).
+ * Reads a file that holds a secret; null if there is none. Throws a sentence for the operator when it may be read by more
+ * than needs be (checked on the open file, so it cannot be exchanged between check and read).
  */
 export function readPrivateFile(path: string): string | null {
   let file: number;
@@ -25,16 +25,25 @@ export function readPrivateFile(path: string): string | null {
     throw error;
   }
   try {
-    const mode = fstatSync(file).mode & 0o777;
-    if (process.platform !== 'win32' && (mode & 0o077) !== 0) {
+    const { mode, uid } = fstatSync(file);
+    if (process.platform !== 'win32' && tooOpen(mode, uid, process.getuid?.() ?? 0)) {
       throw new Error(
-        `${path} may be read by others (mode ${mode.toString(8)}): run chmod 600 ${path}, then start again`,
+        `${path} may be read by others (mode ${(mode & 0o777).toString(8)}): run chmod 600 ${path}, then start again`,
       );
     }
     return readFileSync(file, 'utf8');
   } finally {
     closeSync(file);
   }
+}
+
+/**
+ * May more users read a file of this mode and owner than `reader` and root? A file of root's that its group may read is
+ * how Kubernetes and systemd hand a secret to a process that is not root; the group is then there for that process.
+ */
+export function tooOpen(mode: number, owner: number, reader: number): boolean {
+  const handed = owner === 0 && reader !== 0;
+  return (mode & (handed ? 0o037 : 0o077)) !== 0;
 }
 
 /**

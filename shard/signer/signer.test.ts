@@ -19,6 +19,7 @@ import { after, describe, test } from 'node:test';
 import { inspect } from 'node:util';
 import { openSecp256k1 } from '../crypto/open.ts';
 import { openCryptoPool } from '../crypto/pool.ts';
+import { tooOpen } from './private-file.ts';
 import { openSigner, type SignerOptions } from './signer.ts';
 
 const backend = openSecp256k1();
@@ -51,6 +52,16 @@ describe('the keys folder', () => {
       chmodSync(join(dir, 'master.json'), mode);
       await assert.rejects(open(dir), /may be read by others \(mode 6\d\d\): run chmod 600/);
     }
+  });
+
+  test("takes a file of root's that its group may read, if it is not root: so are secrets handed to it", () => {
+    assert.equal(tooOpen(0o100440, 0, 1000), false);
+    assert.equal(tooOpen(0o100400, 0, 1000), false);
+    for (const mode of [0o444, 0o460, 0o450]) assert.equal(tooOpen(mode, 0, 1000), true);
+    // Its own file may be read by its group only by mistake, and root needs no group.
+    assert.equal(tooOpen(0o440, 1000, 1000), true);
+    assert.equal(tooOpen(0o440, 0, 0), true);
+    assert.equal(tooOpen(0o440, 1, 1000), true);
   });
 
   test('refuses a damaged file without quoting what is in it', async () => {
