@@ -12,7 +12,7 @@ import { TokenBuckets } from '../shard/admission/token-bucket.ts';
 import { adminAccess } from '../shard/api/admin-access.ts';
 import { createOperatorServer } from '../shard/api/operator.ts';
 import { createServer } from '../shard/api/server.ts';
-import { closeDoor, httpUrl } from '../shard/listening.ts';
+import { closeDoor, httpUrl, turnAway } from '../shard/listening.ts';
 import { openAdminToken } from '../shard/signer/admin-token.ts';
 import { createSpanMetrics } from '../tracing/metrics.ts';
 import type { Tracing } from '../tracing/tracing.ts';
@@ -124,6 +124,7 @@ export async function startRouter(
 
   const stop = async (): Promise<void> => {
     stopping = true;
+    if (config.lameDuck > 0) await turnAway(app, config.lameDuck);
     await closeDoor(app, DRAIN_MS);
     forwarder?.close();
     view.close();

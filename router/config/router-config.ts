@@ -19,6 +19,8 @@ export interface RouterConfig {
   readonly linkSecret: string;
   readonly tls: ReturnType<typeof linkTls>;
   readonly timeout: number;
+  /** ms */
+  readonly lameDuck: number;
   readonly http: {
     readonly maxBody: number;
     readonly maxCommit: number;
@@ -65,6 +67,7 @@ export function makeRouterConfig(raw: RawRouterSettings): RouterConfig {
     linkSecret: resolve(raw.linkSecret),
     tls: linkTls(raw.linkCert, raw.linkKey, raw.linkCa),
     timeout: raw.timeout,
+    lameDuck: raw.lameDuck,
     http: { maxBody, maxCommit, maxArray, maxPendingBytes, maxConnections, headerTimeout, requestTimeout },
     commitsPerSecondPerAddress: raw.commitsPerSecondPerAddress,
   };

@@ -29,6 +29,12 @@ export const ROUTER_SETTINGS = {
     8000,
     'time in which a call is answered, whatever happens to shards meanwhile',
   ),
+  lameDuck: setting(
+    'ENC_LAME_DUCK_MS',
+    milliseconds(0, 600_000),
+    0,
+    'time after SIGTERM in which calls are still taken, though /readyz says no, so that load balancers turn away first',
+  ),
   maxBody: SETTINGS.maxBody,
   maxCommit: SETTINGS.maxCommit,
   maxArray: SETTINGS.maxArray,
