@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { after, describe, test } from 'node:test';
 import {
   missing,
+  namedPrimary,
   type RedisServer,
   SENTINEL_NAME,
   sentinelMissing,
@@ -107,6 +108,27 @@ test('the primary of the topology is found through Sentinel', { skip: sentinelMi
   await store.close();
   for (const sentinel of sentinels) await sentinel.remove();
   await servers.remove();
+});
+
+test('a primary that has become a replica is left for the new one', { skip: sentinelMissing }, async (t) => {
+  const servers = await startReplicated(1);
+  const sentinels = await startSentinels(servers);
+  const hosts = sentinels.map(({ host, port }) => `${host}:${port}`).join(',');
+  const store = new RedisTopology(`sentinel://${hosts}/${SENTINEL_NAME}`, () => {});
+  t.after(async () => {
+    await store.close();
+    for (const sentinel of sentinels) await sentinel.remove();
+    await servers.remove();
+  });
+  await store.connected(10_000);
+  await store.beat(0, beat('a'), 60_000);
+  const [heir] = servers.replicas as [RedisServer];
+  await sentinels[0]?.call('SENTINEL', 'FAILOVER', SENTINEL_NAME);
+  await waitFor('the new primary', 20_000, async () => (await namedPrimary(sentinels, servers.replicas)) === heir);
+  // As an operator does it, or a pod that is to stop: connections to it stay.
+  await servers.primary.follow(heir);
+  await waitFor('a heartbeat that counts', 10_000, () => store.beat(0, beat('b'), 60_000).then(() => true));
+  assert.equal((await store.look(1)).beats.get(0)?.process, 'b');
 });
 
 test('a view adopts what is newer, from wherever it hears of it', async () => {
