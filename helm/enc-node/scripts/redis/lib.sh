@@ -3,8 +3,13 @@
 
 COUNT=$(set -- $SERVERS; echo $#)
 MAJORITY=$((COUNT / 2 + 1))
+DATA=${DATA:-/data}
+RUN=${RUN:-/run/redis}
+# One address to listen on instead of all.
+LOCAL=${LISTEN:-127.0.0.1}
+BIND=${LISTEN:-"* -::*"}
 # Which server this one last knew to be the primary, itself included (warden.sh).
-MARK=/data/primary
+MARK=$DATA/primary
 
 say() { echo "$STORE: $*"; }
 

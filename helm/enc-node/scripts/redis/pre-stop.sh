@@ -1,18 +1,50 @@
 #!/bin/sh
-# A primary that is to go hands over first: a planned change costs a second, not the time after which silence counts as
-# death. Where no replica can take over it goes all the same.
-. /scripts/lib.sh
-LIMIT=15
+# A planned stop must not cost the time after which silence counts as death, neither for a primary nor for a replica that
+# writes are counted on.
+#
+#   1. A primary hands over to a replica, and follows it at once: Sentinel would see to that only after 8 s.
+#   2. A replica takes itself out of promotion, and waits until the Sentinels know: from then on no write needs it.
+#
+# Where nobody can take over it goes all the same: its disk has all that was acknowledged.
+. "${0%/*}/lib.sh"
 
-primary() { ask 127.0.0.1 6379 INFO replication | grep -q '^role:master'; }
+primary() { ask "$LOCAL" 6379 INFO replication | grep -q '^role:master'; }
 
-[ "$COUNT" -gt 1 ] && primary || exit 0
-for host in $(others); do
-  [ "$(ask "$host" 26379 SENTINEL FAILOVER "$STORE")" = OK ] || continue
-  waited=0
-  while primary && [ $waited -lt $LIMIT ]; do
-    sleep 1
-    waited=$((waited + 1))
+# within SECONDS CONDITION…: looks every half second; fails when it is over.
+within() {
+  looks=$(($1 * 2))
+  shift
+  until "$@"; do
+    looks=$((looks - 1))
+    [ "$looks" -gt 0 ] || return 1
+    sleep 0.5
   done
-  exit 0
-done
+}
+
+replaced() { heir=$(named) && [ "$heir" != "$ME" ]; }
+
+# Do most Sentinels know that this server is not to be promoted?
+known() {
+  knowing=0
+  for host in $SERVERS; do
+    ask "$host" 26379 SENTINEL REPLICAS "$STORE" | awk -v me="$ME" '
+      $0 == "name" { mine = 0 }
+      $0 == "ip" { getline; mine = $0 == me }
+      $0 == "slave-priority" { getline; if (mine && $0 == 0) found = 1 }
+      END { exit !found }' && knowing=$((knowing + 1))
+  done
+  [ "$knowing" -ge "$MAJORITY" ]
+}
+
+[ "$COUNT" -gt 1 ] || exit 0
+touch "$RUN/leaving"
+if primary; then
+  for host in $(others); do
+    [ "$(ask "$host" 26379 SENTINEL FAILOVER "$STORE")" = OK ] && asked=1 && break
+  done
+  [ "${asked:-}" ] && within 15 replaced || exit 0
+  ask "$LOCAL" 6379 REPLICAOF "$heir" 6379 >/dev/null
+fi
+ask "$LOCAL" 6379 CONFIG SET replica-priority 0 >/dev/null
+within 12 known
+exit 0

@@ -2,9 +2,10 @@
 # Starts the Sentinel of this pod. What it has learnt is on the volume; its settings are written anew each time. Without
 # anything learnt it asks the others, the servers included, before it takes the first server for the primary.
 set -eu
-. /scripts/lib.sh
-CONF=/data/sentinel/sentinel.conf
-mkdir -p /data/sentinel
+. "${0%/*}/lib.sh"
+CONF=$DATA/sentinel/sentinel.conf
+trap 'exit 0' TERM
+mkdir -p "$DATA/sentinel"
 
 # Who is the primary, for a Sentinel that knows nothing.
 first_primary() {
@@ -15,13 +16,13 @@ first_primary() {
   for host in $SERVERS; do
     if ask "$host" 6379 INFO replication | grep -q '^role:master'; then echo "$host"; return; fi
   done
-  if [ -s $MARK ]; then cat $MARK; return; fi
+  if [ -s "$MARK" ]; then cat "$MARK"; return; fi
   echo "${SERVERS%% *}"
 }
 
 umask 077
-if grep -q "^sentinel monitor $STORE " $CONF 2>/dev/null; then
-  learnt=$(grep -E "^sentinel (myid|current-epoch|monitor|config-epoch|leader-epoch|known-replica|known-sentinel) " $CONF)
+if grep -q "^sentinel monitor $STORE " "$CONF" 2>/dev/null; then
+  learnt=$(grep -E "^sentinel (myid|current-epoch|monitor|config-epoch|leader-epoch|known-replica|known-sentinel) " "$CONF")
 else
   learnt="sentinel monitor $STORE $(first_primary) 6379 $MAJORITY"
   say "nothing learnt yet: ${learnt#sentinel }"
@@ -29,8 +30,8 @@ fi
 # A name must be known to DNS before it can be taken. `resolve-hostnames` goes first: what follows needs it.
 {
   cat <<CONFIG
-dir /data/sentinel
-bind * -::*
+dir $DATA/sentinel
+bind $BIND
 port 26379
 protected-mode no
 requirepass $(quoted "$REDISCLI_AUTH")
@@ -49,6 +50,6 @@ sentinel failover-timeout $STORE $FAILOVER_TIMEOUT_MS
 sentinel parallel-syncs $STORE 1
 CONFIG
   echo "$learnt" | grep -E '^sentinel (config-epoch|leader-epoch|known-replica|known-sentinel) ' || true
-} >$CONF.new
-mv $CONF.new $CONF
-exec "$SERVER" $CONF --sentinel
+} >"$CONF.new"
+mv "$CONF.new" "$CONF"
+exec "$SERVER" "$CONF" --sentinel

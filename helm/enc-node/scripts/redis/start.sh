@@ -12,9 +12,11 @@
 #
 # Everything else waits, and says for what. A single server (no Sentinels) just starts.
 set -eu
-. /scripts/lib.sh
-CONF=/run/redis/redis.conf
-mkdir -p /data/redis
+. "${0%/*}/lib.sh"
+CONF=$RUN/redis.conf
+trap 'exit 0' TERM
+mkdir -p "$DATA/redis"
+rm -f "$RUN/leaving"
 
 # state HOST: what a server says of itself: "primary", "promotable", "behind", "empty", or nothing when it does not answer.
 state() {
@@ -31,7 +33,7 @@ state() {
     }'
 }
 
-has_data() { [ -n "$(ls -A /data/redis/appendonlydir 2>/dev/null)" ]; }
+has_data() { [ -n "$(ls -A "$DATA/redis/appendonlydir" 2>/dev/null)" ]; }
 
 told=
 # wait_for TEXT: says it when it is new, then waits a moment.
@@ -62,8 +64,8 @@ find_role() {
       [ "$empty" -lt $((COUNT - 1)) ] || return 0
       wait_for "this disk is empty, and of $((COUNT - 1)) other servers $empty are known to be. If the data of another \
 one is to be taken, run there: sh /scripts/allow-promotion.sh"
-    elif [ -s $MARK ] && [ "$(cat $MARK)" != "$ME" ]; then
-      wait_for "the Sentinels name this server, but it last knew $(cat $MARK) as the primary. If this disk is to be \
+    elif [ -s "$MARK" ] && [ "$(cat "$MARK")" != "$ME" ]; then
+      wait_for "the Sentinels name this server, but it last knew $(cat "$MARK") as the primary. If this disk is to be \
 taken all the same, remove $MARK here"
     else
       return 0
@@ -84,9 +86,9 @@ fi
 
 # Never promoted before warden.sh has seen it in step.
 umask 077
-cat >$CONF <<CONFIG
-dir /data/redis
-bind * -::*
+cat >"$CONF" <<CONFIG
+dir $DATA/redis
+bind $BIND
 port 6379
 protected-mode no
 requirepass $(quoted "$REDISCLI_AUTH")
@@ -102,6 +104,6 @@ repl-backlog-size 64mb
 replica-announce-ip $ME
 replica-priority 0
 $ROLE
-$(cat /scripts/extra.conf)
+$(cat "${0%/*}/extra.conf")
 CONFIG
-exec "$SERVER" $CONF
+exec "$SERVER" "$CONF"

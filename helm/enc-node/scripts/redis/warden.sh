@@ -10,22 +10,23 @@
 #
 # It also keeps on the volume who the primary is (start.sh).
 set -u
-. /scripts/lib.sh
+. "${0%/*}/lib.sh"
 STEP=6
 GAP=3
 
-since=0 seen=0 lead=0 mark=$(cat $MARK 2>/dev/null || true)
+since=0 seen=0 lead=0 mark=$(cat "$MARK" 2>/dev/null)
 
-# promotable PRIORITY
+# promotable PRIORITY: not if this server is about to stop (pre-stop.sh).
 promotable() {
-  ask 127.0.0.1 6379 CONFIG SET replica-priority "$1" | grep -q '^OK' || return 1
+  [ ! -e "$RUN/leaving" ] || return 1
+  ask "$LOCAL" 6379 CONFIG SET replica-priority "$1" | grep -q '^OK' || return 1
   say "replica-priority $1"
 }
 
 # mark HOST: durable before it counts.
 mark() {
   [ "$mark" != "$1" ] || return 0
-  echo "$1" >$MARK.new && sync && mv $MARK.new $MARK && mark=$1
+  echo "$1" >"$MARK.new" && sync && mv "$MARK.new" "$MARK" && mark=$1
 }
 
 look() {
@@ -50,7 +51,7 @@ look() {
 }
 
 # One connection, one answer a second; the last line of an answer sets off the look at it.
-while :; do
+watch() {
   now=0 role= link= sync=0 primary= priority=
   "$CLI" -r -1 -i 1 INFO server replication 2>/dev/null </dev/null | while IFS= read -r line; do
     line=${line%?}
@@ -65,5 +66,12 @@ while :; do
       repl_backlog_histlen:*) look ;;
     esac
   done
+}
+
+# A shell that waits for a child in the foreground hears no signal.
+trap 'exit 0' TERM
+while :; do
+  watch &
+  wait $!
   sleep 1
 done
