@@ -1,6 +1,7 @@
 /**
  * `npm run check`: everything that can be said about the code without running it, in seconds. The steps do not depend
- * on each other and run side by side; each prints one line, a failed one its output, and the last line is the result.
+ * on each other and run side by side; each prints one line, a failed one its output, one that was skipped why, and the last
+ * line is the result.
  *
  *   npm run check [-- STEP…]     only these steps
  *   npm run format               repairs what the formatter and the linter can repair
@@ -48,6 +49,7 @@ const STEPS: Record<string, string[]> = {
   release: [process.execPath, 'scripts/release.ts', '--check'],
   k6: [process.execPath, 'bench/k6/build.ts', '--check'],
   lock: [process.execPath, 'scripts/lock.mjs', '--check'],
+  chart: [process.execPath, 'scripts/manifests.ts', '--check'],
 };
 
 interface Outcome {
@@ -66,7 +68,8 @@ function step(name: string, command: string[]): Promise<Outcome> {
     child.on('close', (code) => {
       const ok = code === 0;
       console.log(`${ok ? 'ok  ' : 'FAIL'} ${name} ${((performance.now() - started) / 1000).toFixed(1)} s`);
-      if (!ok) console.log(Buffer.concat(output).toString().trimEnd());
+      const said = Buffer.concat(output).toString().trimEnd();
+      if (!ok || said.startsWith('skipped')) console.log(said);
       resolve({ name, ok });
     });
   });

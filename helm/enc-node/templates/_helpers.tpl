@@ -50,15 +50,6 @@ image: {{ include "enc.image" (list .Values.redis.image "latest") | quote }}
 imagePullPolicy: {{ .Values.redis.image.pullPolicy }}
 {{- end -}}
 
-{{- define "enc.pullSecrets" -}}
-{{- with . }}
-imagePullSecrets:
-{{- range . }}
-  - name: {{ . }}
-{{- end }}
-{{- end }}
-{{- end -}}
-
 {{- define "enc.serviceAccount" -}}
 {{- if .Values.serviceAccount.create -}}
 {{- default (include "enc.fullname" .) .Values.serviceAccount.name -}}
@@ -231,7 +222,8 @@ spec:
 {{- $settings := merge (dict) (last .) (first .) -}}
 {{- range $name, $value := $settings }}
 - name: {{ $name }}
-  value: {{ $value | toString | quote }}
+  {{- /* Helm reads numbers as floating point: 10000000 would be 1e+07. */}}
+  value: {{ kindIs "float64" $value | ternary ($value | int64 | toString) ($value | toString) | quote }}
 {{- end }}
 {{- end -}}
 
@@ -320,4 +312,38 @@ readinessProbe:
 - to:
     - ipBlock: { cidr: 0.0.0.0/0 }
     - ipBlock: { cidr: "::/0" }
+{{- end -}}
+
+{{/* What the scripts of a Redis pod are told: (list . STORE) */}}
+{{- define "enc.redisEnv" -}}
+{{- $root := first . -}}{{- $name := include "enc.redisName" . -}}
+- name: POD_NAME
+  valueFrom:
+    fieldRef:
+      fieldPath: metadata.name
+- name: STORE
+  value: {{ last . }}
+- name: ME
+  value: $(POD_NAME).{{ $name }}.{{ $root.Release.Namespace }}.svc.{{ $root.Values.clusterDomain }}
+- name: SERVERS
+  value: {{ include "enc.redisHosts" . }}
+- name: SERVER
+  value: {{ $root.Values.redis.command.server }}
+- name: CLI
+  value: {{ $root.Values.redis.command.cli }}
+- name: DOWN_AFTER_MS
+  value: {{ $root.Values.redis.sentinel.downAfterMs | int | quote }}
+- name: FAILOVER_TIMEOUT_MS
+  value: {{ $root.Values.redis.sentinel.failoverTimeoutMs | int | quote }}
+- name: REDISCLI_AUTH
+  valueFrom:
+    secretKeyRef:
+      name: {{ include "enc.redisSecretName" . }}
+      key: {{ (index $root.Values.redis (last .)).auth.key }}
+{{- end -}}
+
+{{- define "enc.redisMounts" -}}
+- { name: data, mountPath: /data }
+- { name: scripts, mountPath: /scripts, readOnly: true }
+- { name: run, mountPath: /run/redis }
 {{- end -}}

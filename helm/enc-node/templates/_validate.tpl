@@ -6,6 +6,46 @@
 {{- if has $name $worked -}}
 {{- fail (printf "\n\n%s.%s can not be set: the chart works it out from its other values; take it out of %s.\n" $where $name $where) -}}
 {{- end -}}
+{{- if not (regexMatch "^(ENC|OTEL|AWS|NODE)_[A-Z0-9_]+$" $name) -}}
+{{- fail (printf "\n\n%s.%s is no setting: names are those of environment variables, such as ENC_LOG_LEVEL.\n" $where $name) -}}
+{{- end -}}
+{{- end -}}
+{{- end -}}
+{{- range $row := list
+  (list "image.repository" "^[a-z0-9][a-zA-Z0-9._/:-]*$" "the name of an image without its tag, such as registry.example.org/enc-node")
+  (list "image.tag" "^([A-Za-z0-9_][A-Za-z0-9_.-]*)?$" "a tag, such as 0.1.0, or \"\" for the chart's own")
+  (list "image.digest" "^(sha256:[0-9a-f]{64})?$" "sha256: and 64 hex digits, or \"\"")
+  (list "redis.image.repository" "^[a-z0-9][a-zA-Z0-9._/:-]*$" "the name of an image without its tag, such as valkey/valkey")
+  (list "redis.image.tag" "^[A-Za-z0-9_][A-Za-z0-9_.-]*$" "a tag, such as 8.1")
+  (list "redis.image.digest" "^(sha256:[0-9a-f]{64})?$" "sha256: and 64 hex digits, or \"\"")
+  (list "nameOverride" "^([a-z]([-a-z0-9]*[a-z0-9])?)?$" "lower-case letters, digits and hyphens, a letter first, or \"\"")
+  (list "fullnameOverride" "^([a-z]([-a-z0-9]*[a-z0-9])?)?$" "lower-case letters, digits and hyphens, a letter first, or \"\"")
+  (list "clusterDomain" "^[a-z0-9]([-a-z0-9.]*[a-z0-9])?$" "the DNS domain of the cluster, such as cluster.local")
+  (list "listenAddress" "^[0-9a-fA-F.:]+$" "an address to listen on: 0.0.0.0, or ::")
+  (list "archive.place" "^(s3://[^/\\s]+(/\\S*)?|/archive(/\\S*)?)?$" "s3://bucket/prefix, a folder below /archive, or \"\" for no archive")
+  (list "metrics.serviceMonitor.interval" "^[0-9]+(ms|s|m)$" "a time, such as 15s")
+  (list "router.podDisruptionBudget.maxUnavailable" "^([1-9][0-9]*|[1-9][0-9]?%|100%)$" "a number of pods, or a percentage, of 1 or more: with 0 no node could ever be drained")
+  (list "shard.podDisruptionBudget.maxUnavailable" "^([1-9][0-9]*|[1-9][0-9]?%|100%)$" "a number of pods, or a percentage, of 1 or more: with 0 no node could ever be drained")
+  (list "redis.log.existing.url" "^((rediss?|sentinel)://\\S+)?$" "redis://host:port, rediss://host:port, sentinel://host:port,host:port/name, or \"\"")
+  (list "redis.guard.existing.url" "^((rediss?|sentinel)://\\S+)?$" "redis://host:port, rediss://host:port, sentinel://host:port,host:port/name, or \"\"")
+  (list "redis.log.persistence.size" "^[0-9]+(\\.[0-9]+)?(k|M|G|T|P|Ki|Mi|Gi|Ti|Pi)$" "a size, such as 20Gi")
+  (list "redis.guard.persistence.size" "^[0-9]+(\\.[0-9]+)?(k|M|G|T|P|Ki|Mi|Gi|Ti|Pi)$" "a size, such as 2Gi")
+-}}
+{{- $value := $.Values -}}
+{{- range splitList "." (index $row 0) -}}{{- $value = index $value . -}}{{- end -}}
+{{- if not (regexMatch (index $row 1) (toString $value)) -}}
+{{- fail (printf "\n\n%s is %q: set it to %s.\n" (index $row 0) (toString $value) (index $row 2)) -}}
+{{- end -}}
+{{- end -}}
+{{- range $where, $resources := dict "router" .Values.router.resources "shard" .Values.shard.resources "redis.log" .Values.redis.log.resources "redis.guard" .Values.redis.guard.resources "redis.sentinel" .Values.redis.sentinel.resources -}}
+{{- range $kind, $quantities := $resources -}}
+{{- if kindIs "map" $quantities -}}
+{{- range $name, $quantity := $quantities -}}
+{{- if not (regexMatch "^[0-9]+(\\.[0-9]+)?(m|k|M|G|T|P|Ki|Mi|Gi|Ti|Pi)?$" (toString $quantity)) -}}
+{{- fail (printf "\n\n%s.resources.%s.%s is %q: set it to a quantity, such as 500m or 2Gi.\n" $where $kind $name (toString $quantity)) -}}
+{{- end -}}
+{{- end -}}
+{{- end -}}
 {{- end -}}
 {{- end -}}
 {{- with .Values.router.autoscaling -}}
