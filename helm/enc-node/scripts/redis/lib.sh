@@ -33,5 +33,19 @@ others() {
   for host in $SERVERS; do [ "$host" = "$ME" ] || echo "$host"; done
 }
 
+# known [PRIORITY]: does a majority of the Sentinels list this server as a replica, with this priority? They ask for both
+# every 10 s only; one that does not list a replica can't promote it, one that believes that its priority is 0 won't.
+known() {
+  knowing=0
+  for host in $SERVERS; do
+    ask "$host" 26379 SENTINEL REPLICAS "$STORE" | awk -v me="$ME" -v wanted="${1:-}" '
+      $0 == "name" { mine = 0 }
+      $0 == "ip" { getline; mine = $0 == me }
+      $0 == "slave-priority" { getline; if (mine && (wanted == "" || $0 == wanted)) found = 1 }
+      END { exit !found }' && knowing=$((knowing + 1))
+  done
+  [ "$knowing" -ge "$MAJORITY" ]
+}
+
 # A password as a value of a configuration file.
 quoted() { printf '"%s"' "$(printf %s "$1" | sed 's/[\\"]/\\&/g')"; }

@@ -23,19 +23,6 @@ within() {
 
 replaced() { heir=$(named) && [ "$heir" != "$ME" ]; }
 
-# Do most Sentinels know that this server is not to be promoted?
-known() {
-  knowing=0
-  for host in $SERVERS; do
-    ask "$host" 26379 SENTINEL REPLICAS "$STORE" | awk -v me="$ME" '
-      $0 == "name" { mine = 0 }
-      $0 == "ip" { getline; mine = $0 == me }
-      $0 == "slave-priority" { getline; if (mine && $0 == 0) found = 1 }
-      END { exit !found }' && knowing=$((knowing + 1))
-  done
-  [ "$knowing" -ge "$MAJORITY" ]
-}
-
 [ "$COUNT" -gt 1 ] || exit 0
 touch "$RUN/leaving"
 if primary; then
@@ -46,5 +33,5 @@ if primary; then
   ask "$LOCAL" 6379 REPLICAOF "$heir" 6379 >/dev/null
 fi
 ask "$LOCAL" 6379 CONFIG SET replica-priority 0 >/dev/null
-within 12 known
+within 12 known 0
 exit 0

@@ -16,7 +16,7 @@ set -eu
 CONF=$RUN/redis.conf
 trap 'exit 0' TERM
 mkdir -p "$DATA/redis"
-rm -f "$RUN/leaving"
+rm -f "$RUN/leaving" "$RUN/known"
 
 # state HOST: what a server says of itself: "primary", "promotable", "behind", "empty", or nothing when it does not answer.
 state() {
