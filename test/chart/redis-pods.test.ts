@@ -65,6 +65,20 @@ describe("the chart's Redis pods", { skip: sentinelMissing || process.platform !
     assert.equal(read(now), wrote);
   });
 
+  test('when all are to stop, the last one that took over is the primary again', async () => {
+    const primary = await own.whole();
+    write(primary);
+    // The wardens have ended already, so nobody has noted the change.
+    for (const pod of own.hosts.keys()) await own.kill(pod, 'warden');
+    assert.equal(own.run(primary, 'pre-stop'), 0);
+    const [heir] = own.primaries();
+    assert.notEqual(heir, primary);
+    await Promise.all([...own.hosts.keys()].map((pod) => own.kill(pod)));
+    own.start();
+    assert.equal(await own.whole(), heir);
+    assert.equal(read(heir as number), wrote);
+  });
+
   test('when all stop at once, the same one is the primary again, with everything', async () => {
     const primary = await own.whole();
     write(primary);

@@ -7,7 +7,8 @@
 #
 #   - not while another server could be promoted or has been: the Sentinels will put that one in its place, because
 #     this one does not answer, and this one becomes its replica. Its disk may be empty or old; the other's is neither;
-#   - not with data of a time at which another server was the primary, as far as this one knows;
+#   - not with data of a time at which another server was the primary, if the Sentinels know of no change since: they have
+#     lost what they knew, and name the first server;
 #   - without any data only if all others are there and have none either: that is the first start.
 #
 # Everything else waits, and says for what. A single server (no Sentinels) just starts.
@@ -34,6 +35,16 @@ state() {
 }
 
 has_data() { [ -n "$(ls -A "$DATA/redis/appendonlydir" 2>/dev/null)" ]; }
+
+# Do the Sentinels know of a fail-over? Each gives the primary's place a higher epoch, which is 0 on a first start.
+remember() {
+  for host in $SERVERS; do
+    ask "$host" 26379 SENTINEL MASTER "$STORE" | awk '
+      $0 == "config-epoch" { getline; if ($0 + 0 > 0) found = 1 }
+      END { exit !found }' && return 0
+  done
+  return 1
+}
 
 told=
 # wait_for TEXT: says it when it is new, then waits a moment.
@@ -64,7 +75,7 @@ find_role() {
       [ "$empty" -lt $((COUNT - 1)) ] || return 0
       wait_for "this disk is empty, and of $((COUNT - 1)) other servers $empty are known to be. If the data of another \
 one is to be taken, run there: sh /scripts/allow-promotion.sh"
-    elif [ -s "$MARK" ] && [ "$(cat "$MARK")" != "$ME" ]; then
+    elif [ -s "$MARK" ] && [ "$(cat "$MARK")" != "$ME" ] && ! remember; then
       wait_for "the Sentinels name this server, but it last knew $(cat "$MARK") as the primary. If this disk is to be \
 taken all the same, remove $MARK here"
     else
