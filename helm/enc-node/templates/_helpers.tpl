@@ -201,7 +201,7 @@ spec:
 - name: {{ $variable }}
 {{- $hosts := splitList " " (include "enc.redisHosts" $at) }}
 {{- if $values.replicas }}
-  value: sentinel://:$({{ $password }})@{{ join ":26379," $hosts }}:26379/{{ $store }}
+  value: sentinel://:$({{ $password }})@{{ join ":26379," $hosts }}:26379/{{ $store }}?sentinel-password=$({{ $password }})
 {{- else }}
   value: redis://:$({{ $password }})@{{ first $hosts }}:6379
 {{- end }}

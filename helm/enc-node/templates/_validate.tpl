@@ -26,8 +26,8 @@
   (list "metrics.serviceMonitor.interval" "^[0-9]+(ms|s|m)$" "a time, such as 15s")
   (list "router.podDisruptionBudget.maxUnavailable" "^([1-9][0-9]*|[1-9][0-9]?%|100%)$" "a number of pods, or a percentage, of 1 or more: with 0 no node could ever be drained")
   (list "shard.podDisruptionBudget.maxUnavailable" "^([1-9][0-9]*|[1-9][0-9]?%|100%)$" "a number of pods, or a percentage, of 1 or more: with 0 no node could ever be drained")
-  (list "redis.log.existing.url" "^((rediss?|sentinel)://\\S+)?$" "redis://host:port, rediss://host:port, sentinel://host:port,host:port/name, or \"\"")
-  (list "redis.guard.existing.url" "^((rediss?|sentinel)://\\S+)?$" "redis://host:port, rediss://host:port, sentinel://host:port,host:port/name, or \"\"")
+  (list "redis.log.existing.url" "^((rediss?|sentinels?)://\\S+)?$" "redis://host:port, rediss://host:port, sentinel://host:port,host:port/name, or \"\"")
+  (list "redis.guard.existing.url" "^((rediss?|sentinels?)://\\S+)?$" "redis://host:port, rediss://host:port, sentinel://host:port,host:port/name, or \"\"")
   (list "redis.log.persistence.size" "^[0-9]+(\\.[0-9]+)?(k|M|G|T|P|Ki|Mi|Gi|Ti|Pi)$" "a size, such as 20Gi")
   (list "redis.guard.persistence.size" "^[0-9]+(\\.[0-9]+)?(k|M|G|T|P|Ki|Mi|Gi|Ti|Pi)$" "a size, such as 2Gi")
 -}}
