@@ -66,7 +66,10 @@ module.exports = {
     {
       name: 'product-imports-no-dev-dependency',
       severity: 'error',
-      from: { path: '^(protocol|tracing|cluster|shard|router|client|cli|kernel/(wasm|reference))', pathNot: TEST },
+      from: {
+        path: '^(protocol|tracing|cluster|shard|router|client|cli|deploy/image|kernel/(wasm|reference))',
+        pathNot: TEST,
+      },
       to: { dependencyTypes: ['npm-dev'], pathNot: '^node_modules/@types/' },
     },
     {
