@@ -7,6 +7,7 @@ const ENTRIES = {
   start: 'shard/main.ts',
   cluster: 'cluster/local/main.ts',
   test: 'test/run.ts',
+  'test:kube': 'test/kube/main.ts',
   smoke: 'test/smoke/main.ts',
   check: 'scripts/check.ts',
   'build:wasm': 'kernel/build.ts',
