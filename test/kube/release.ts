@@ -42,8 +42,14 @@ export class Release {
     await this.#helm(['test', NAME, '--logs', '--timeout', '120s']);
   }
 
+  /** Resolves when nothing of it runs any more. */
   async uninstall(): Promise<void> {
     await this.#helm(['uninstall', NAME, '--wait', '--timeout', '120s']);
+    await this.#until('the end of every pod', async () => {
+      const left = [...(await this.names('statefulset,deployment,service,job')), ...(await this.names('pod'))];
+      // The pod of helm test is a hook's, which helm leaves to be looked at.
+      return left.every((name) => name.endsWith('-test')) || undefined;
+    });
   }
 
   /** Starts every pod of the workloads anew, at the same time, each workload in its own order. */
