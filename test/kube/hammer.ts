@@ -1,5 +1,5 @@
 import { type ChildProcess, spawn } from 'node:child_process';
-import { appendFileSync, existsSync, readFileSync } from 'node:fs';
+import { appendFileSync, existsSync, readFileSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { killAll, until } from './command.ts';
@@ -35,6 +35,8 @@ export class Hammer {
     this.#load = load;
     this.#json = join(folder, 'hammer.json');
     this.#marks = join(folder, 'marks.jsonl');
+    // Those of an earlier run would count as this one's.
+    for (const file of [this.#json, this.#marks]) rmSync(file, { force: true });
     const flags = {
       '--url': load.url,
       '--rate': String(load.rate),
