@@ -3,7 +3,7 @@ import { join, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { type CommandOptions, command } from './command.ts';
 import { contextHash } from './context-hash.ts';
-import { imageValues, redisValues } from './kubeconfig.ts';
+import { imageValues, redisValues } from './image-values.ts';
 import type { Found, Place } from './place.ts';
 
 const ROOT = fileURLToPath(new URL('../..', import.meta.url));

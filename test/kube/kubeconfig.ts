@@ -1,4 +1,5 @@
 import { type CommandOptions, command } from './command.ts';
+import { imageValues, redisValues } from './image-values.ts';
 import type { Found, Place } from './place.ts';
 
 const ASK = { deadline: 20_000 };
@@ -67,16 +68,4 @@ export class Kubeconfig implements Place {
   async close(): Promise<void> {
     // it was there before
   }
-}
-
-/** `name:tag` as values of the chart. */
-export function imageValues(at: string, image: string): string[] {
-  const [, repository = image, tag = 'latest'] = /^(.*?)(?::([^:/]+))?$/.exec(image) ?? [];
-  return ['--set', `${at}.repository=${repository}`, '--set-string', `${at}.tag=${tag}`];
-}
-
-/** An image of Debian's Redis in place of the chart's Valkey. */
-export function redisValues(image: string): string[] {
-  const programs = ['--set', 'redis.command.server=redis-server', '--set', 'redis.command.cli=redis-cli'];
-  return [...imageValues('redis.image', image), ...programs];
 }
