@@ -18,8 +18,8 @@ import { verdict } from './verdict.ts';
 
 const flags = new Command('npm run test:kube --')
   .description(
-    'Installs the chart on a real Kubernetes, and breaks and changes it under load. Uses ../shared/kube (ENC_KUBE: another\n' +
-      'folder), or the cluster of KUBECONFIG with images that it can pull: ENC_KUBE_IMAGE, ENC_KUBE_REDIS_IMAGE (default:\n' +
+    'Installs the chart on a real Kubernetes, and breaks and changes it under load. Uses ../shared/kube (ENC_KUBE: another ' +
+      'folder), or the cluster of KUBECONFIG with images that it can pull: ENC_KUBE_IMAGE, ENC_KUBE_REDIS_IMAGE (default: ' +
       "the chart's), and ENC_KUBE_URL, where the routers can be reached from here (default: a node port).",
   )
   .option('--quick', 'the smallest cluster, and one trial', false)
