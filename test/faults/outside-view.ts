@@ -1,9 +1,9 @@
 import { type Event, parseEvent } from '../../protocol/event.ts';
 import { isObject, type Json, type JsonObject, toPlain } from '../../protocol/json.ts';
 import { parseSth, type Sth } from '../../protocol/sth.ts';
-import { type History, type HostedEnclave, isReceipt } from './history.ts';
+import { errorCode, type History, type HostedEnclave, isReceipt } from './history.ts';
 import type { Random } from './random.ts';
-import { call, download, json, session } from './wire.ts';
+import { call, download, json, type Reply, session } from './wire.ts';
 
 export interface Consistency {
   readonly from: Sth;
@@ -65,14 +65,27 @@ export class NotServed extends Error {
 const SAMPLED = 6;
 const PAGE = 500;
 
+/** What says "send it again" is sent again for so long: machines under test are busy, ms. */
+const PATIENCE_MS = 10_000;
+const PASSING = new Set(['unavailable', 'fenced', 'overloaded']);
+
+async function patient(ask: () => Promise<Reply>): Promise<Reply> {
+  const end = Date.now() + PATIENCE_MS;
+  for (;;) {
+    const reply = await ask();
+    if (!PASSING.has(errorCode(reply.text) ?? '') || Date.now() > end) return reply;
+    await new Promise((resolve) => setTimeout(resolve, 50));
+  }
+}
+
 /** Closes the open bundle and reads an enclave back. Throws NotServed. */
 export async function readView(url: string, enclave: HostedEnclave, history: History, random: Random): Promise<View> {
-  const closed = await call(url, `/enclaves/${enclave.id}/close-bundle`, '');
+  const closed = await patient(() => call(url, `/enclaves/${enclave.id}/close-bundle`, ''));
   const sth = parseSth(json(closed.text));
   if (sth === null) throw new NotServed('close-bundle', closed.status, closed.text);
   const about = { enclave: enclave.id, from: enclave.owner.id, session: session(enclave.owner, enclave.sequencer) };
   const ask = async (path: string, body: object): Promise<JsonObject> => {
-    const reply = await call(url, path, JSON.stringify(body));
+    const reply = await patient(() => call(url, path, JSON.stringify(body)));
     const value = json(reply.text);
     if (reply.status !== 200 || !isObject(value as Json))
       throw new NotServed(path === '/' ? JSON.stringify(body).slice(0, 30) : path, reply.status, reply.text);
