@@ -40,7 +40,9 @@ module.exports = {
     },
     only('client', ['protocol']),
     // Dashboards and rules: generated, and about the product from outside only.
-    only('deploy', []),
+    only('deploy/observability', []),
+    // The image's health check asks where its role's configuration says that it listens.
+    only('deploy/image', ['shard/(config|crypto)', 'router/config', 'kernel']),
     // The back ends of shard/crypto stand alone: the CLI verifies whole enclaves with the fastest one. What is done to the
     // stores of a node that does not run is in shard/operate.
     only('cli', ['client', 'protocol', 'shard/(crypto|operate)']),
