@@ -190,11 +190,11 @@ describe('secrets', () => {
     const read = () => readSecrets({ ENC_ADMIN_TOKEN_FILE: path });
     assert.throws(read, /ENC_ADMIN_TOKEN_FILE can not be read/);
     writeFileSync(path, 'x'.repeat(32).concat('\n'), { mode: 0o600 });
-    assert.deepEqual(read(), { adminToken: 'x'.repeat(32), advice: null });
+    assert.deepEqual(read(), { adminToken: 'x'.repeat(32), advice: null, traceHeaders: {} });
     assert.throws(() => readSecrets({ ENC_ADMIN_TOKEN_FILE: path, ENC_ADMIN_TOKEN: 'y' }), /leave one of them out/);
     chmodSync(path, 0o644);
     assert.throws(read, /chmod 600/);
-    chmodSync(path, 0o440);
+    chmodSync(path, 0o640);
     writeFileSync(path, '\n');
     assert.equal(read().adminToken, null);
   });
