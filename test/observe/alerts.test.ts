@@ -31,7 +31,8 @@ describe('faults, and the alerts that tell of them', { skip: noPrometheus || mis
       new Traffic(house.cluster.url, () => Date.now() + house.skew),
     ];
     scene = { house, node, cluster };
-    for (const client of [node, cluster]) for (let i = 0; i < 3; i++) await client.found();
+    await node.foundOnAll(1);
+    await cluster.foundOnAll(2);
   });
   after(() => scene?.house[Symbol.asyncDispose]());
 

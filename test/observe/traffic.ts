@@ -1,4 +1,6 @@
 import assert from 'node:assert/strict';
+import { unhex } from '../../protocol/hex.ts';
+import { shardOf } from '../../protocol/jump.ts';
 import { manifest, owner, receipted, stranger } from '../api/enclave.ts';
 import { exchange, type RawAnswer } from '../api/http.ts';
 import { founding, json, session, sign } from '../api/people.ts';
@@ -22,6 +24,12 @@ export class Traffic {
     const { sequencer } = receipted(await this.#settled(json(commit)), commit);
     this.enclaves.push({ id: commit.enclave, sequencer });
     return commit.enclave;
+  }
+
+  /** Three enclaves at least, and one on every shard. */
+  async foundOnAll(shards: number): Promise<void> {
+    const home = new Set<number>();
+    for (let made = 0; made < 3 || home.size < shards; made++) home.add(shardOf(unhex(await this.found()), shards));
   }
 
   note(enclave: string, content: unknown = 'x', who = owner): string {
