@@ -12,6 +12,7 @@ const IMAGE = 'localhost/enc-node:test';
 const REDIS = 'localhost/enc-redis:test';
 const ASK = { deadline: 30_000 };
 const UP_MS = 120_000;
+const ANSWER_MS = 10_000;
 const BUILD_MS = 600_000;
 
 /** The one-node cluster of ../shared/kube, in a network namespace of this machine. Its images are built here. */
@@ -40,8 +41,15 @@ export class KubeHere implements Place {
       };
     if (quick && !existsSync(join(home, 'ctr/base.done')))
       return { skipped: `the base image is not built yet on this machine: \`${tool} base\` does it once` };
-    const running = isRunning(join(home, 'run/apiserver.pid'));
-    if (!running) await command([tool, 'up'], { deadline: UP_MS, signal });
+    const running = await command([tool, 'kubectl', 'get', '--raw', '/readyz'], { deadline: ANSWER_MS, signal }).then(
+      () => true,
+      () => false,
+    );
+    if (!running) {
+      // What ended without being taken down still looks as if it were up.
+      if (existsSync(join(home, 'run/apiserver.pid'))) await command([tool, 'down'], { deadline: UP_MS, signal });
+      await command([tool, 'up'], { deadline: UP_MS, signal });
+    }
     return { place: new KubeHere(tool, home, !running) };
   }
 
@@ -122,13 +130,4 @@ interface Volume {
     readonly claimRef?: { readonly namespace: string };
     readonly local?: { readonly path: string };
   };
-}
-
-function isRunning(pidFile: string): boolean {
-  try {
-    process.kill(Number(readFileSync(pidFile, 'utf8')), 0);
-    return true;
-  } catch {
-    return false;
-  }
 }
