@@ -11,7 +11,15 @@ import { applyJob } from './apply-job.ts';
 import { decodeEntry } from './entry-row.ts';
 import { LogWriter } from './log-writer.ts';
 import { type LmdbStore, openStore } from './store.ts';
-import { type Applied, type ApplyJob, CODE_OK, type FromWriter, packAppend, packedSize } from './writer-messages.ts';
+import {
+  type Applied,
+  type ApplyJob,
+  CODE_FENCED,
+  CODE_OK,
+  type FromWriter,
+  packAppend,
+  packedSize,
+} from './writer-messages.ts';
 
 const made: string[] = [];
 after(() => {
@@ -78,11 +86,8 @@ class Bench {
     this.later.set(number, { value: number, code: null });
     const put = [{ key: indexKey(number), value: Buffer.from([number & 255, number >> 8]) }];
     const lastSeq = this.enclave.head.seq;
-    this.writer.later({
-      kind: 'later',
-      number,
-      op: { kind: 'index', prefix: this.prefix, generation: 0, lastSeq, put },
-    });
+    const op = { kind: 'index', prefix: this.prefix, generation: 0, lastSeq, put } as const;
+    this.#hear(this.writer.later({ kind: 'later', number, op }));
   }
 
   handOver(): void {
@@ -145,6 +150,13 @@ const codesOf = (said: readonly FromWriter[]): number[] | null => {
   return done?.kind === 'done' ? [...done.codes] : null;
 };
 
+const laterOf = (said: readonly FromWriter[]): [number, number | undefined][] =>
+  said.flatMap((message) =>
+    message.kind === 'later'
+      ? message.numbers.map((number, i): [number, number | undefined] => [number, message.codes[i]])
+      : [],
+  );
+
 test('a job that a transaction of the writer has overtaken puts no older rows over its newer ones', () => {
   const bench = new Bench();
   bench.open();
@@ -188,6 +200,21 @@ test('a job of a writer that has died changes nothing in the folder of the next'
   assert.equal(bench.applied?.result, 'lost');
   bench.applied = null;
   bench.check();
+});
+
+test('operations of a writer whose folder was taken over are answered, those that waited too', () => {
+  const bench = new Bench();
+  bench.open();
+  bench.append();
+  bench.index();
+  const first = bench.writer;
+  bench.crash();
+  const op = { kind: 'open', prefix: bench.prefix, nonce: new Uint8Array(16), recovering: false } as const;
+  const said = first.write({ kind: 'group', packed: new ArrayBuffer(0), appends: 0, ops: [op] });
+  assert.deepEqual(codesOf(said), [CODE_FENCED]);
+  assert.deepEqual(laterOf(said), [[1, CODE_FENCED]]);
+  const index = { kind: 'index', prefix: bench.prefix, generation: 0, lastSeq: 0, put: [] } as const;
+  assert.deepEqual(laterOf(first.later({ kind: 'later', number: 2, op: index })), [[2, CODE_FENCED]]);
 });
 
 test('rows of a job that failed are in the next one', () => {

@@ -127,26 +127,29 @@ export class LogWriter {
 
   /** Writes the group; never throws. */
   write(group: WriteGroup): FromWriter[] {
+    return [...this.#written(group), ...this.#told()];
+  }
+
+  #written(group: WriteGroup): FromWriter[] {
     this.#group = (this.#group + 1) | 0;
     const codes = new Uint8Array(group.appends + group.ops.length).fill(CODE_UNKNOWN);
     if (this.#dead) return [this.#done(codes, { error: 'the log has failed before', fatal: true })];
     if (this.#lost) return [this.#done(codes.fill(CODE_FENCED))];
     try {
       const packed = asBuffer(new Uint8Array(group.packed));
-      const said =
-        group.ops.length === 0 && !hasDeletes(packed, group.appends)
-          ? [this.#journal(packed, group.appends, codes)]
-          : this.#transact(packed, group, codes);
-      return [...said, ...this.#jobs.takeAnswers()];
+      return group.ops.length === 0 && !hasDeletes(packed, group.appends)
+        ? [this.#journal(packed, group.appends, codes)]
+        : this.#transact(packed, group, codes);
     } catch (error) {
       this.#pending.drop();
       return [this.#done(codes.fill(CODE_UNKNOWN), { error: String(error), fatal: this.#failed(error) })];
     }
   }
 
-  /** An operation for the next job. */
-  later(write: LaterWrite): void {
+  /** An operation for the next job; where nothing is written any more, it is answered at once. */
+  later(write: LaterWrite): FromWriter[] {
     this.#jobs.add(write);
+    return this.#told();
   }
 
   /** The next job, for the other thread to carry out while this one goes on; null if there is none, or one is out. */
@@ -184,11 +187,11 @@ export class LogWriter {
 
   /** Puts into LMDB what it lacks, here and now. Nothing is lost if that fails, and it may be tried again. */
   apply(): FromWriter[] {
-    if (this.#dead || this.#lost) return this.#giveUp();
+    if (this.#dead || this.#lost) return this.#told();
     if (this.#jobs.out === null && this.waiting === 'none') return [];
     try {
       this.#transaction(() => {});
-      return this.#lost ? this.#giveUp() : this.#jobs.takeAnswers();
+      return this.#told();
     } catch (error) {
       this.#dead = !mayCommitAgain(error);
       return [...this.#giveUp(), { kind: 'failed', error: String(error), fatal: this.#dead }];
@@ -375,6 +378,11 @@ export class LogWriter {
     this.#jobs.overtaken(later, codes);
     this.#pending.forget();
     Atomics.store(this.#applied, 0, group);
+  }
+
+  /** What is to be said of operations; none waits for a job that will never be. */
+  #told(): FromWriter[] {
+    return this.#dead || this.#lost ? this.#giveUp() : this.#jobs.takeAnswers();
   }
 
   /** Operations that wait come to nothing. */

@@ -60,8 +60,7 @@ if (port !== null) {
         })();
         return;
       }
-      if (message.kind === 'group') say(writer.write(message));
-      else writer.later(message);
+      say(message.kind === 'group' ? writer.write(message) : writer.later(message));
       // Behind the answers: nobody waits for it.
       next();
     });
