@@ -96,17 +96,17 @@ describe('the hammer', { concurrency: 4 }, () => {
     assert.equal(report.totals.expired, 0);
   });
 
-  /** The first of some requests for a commit, and all later ones for it. */
-  function firstOwn(): (asked: Asked) => boolean {
+  /** Requests for the first note, all of them: there always is one, whatever else is drawn. */
+  function firstNote(): (asked: Asked) => boolean {
     let hash: string | undefined;
     return ({ body, path }) => {
-      if (body?.type === 'Own' && hash === undefined) ({ hash } = body);
+      if (body?.type === 'note' && hash === undefined) ({ hash } = body);
       return hash !== undefined && (body?.hash === hash || path.includes(hash));
     };
   }
 
   test('knows that a commit which never arrived never will, once it has expired', async () => {
-    const isIt = firstOwn();
+    const isIt = firstNote();
     const trouble = (asked: Asked) => (isIt(asked) && asked.method === 'POST' ? 'dropped' : undefined);
     const report = await run({ trouble }, { rate: 25, lifetimeSeconds: 4, arrayShare: 0 });
     assert.equal(words(report), '');
@@ -116,7 +116,7 @@ describe('the hammer', { concurrency: 4 }, () => {
   });
 
   test('finds a commit in the log of which the node says nothing', async () => {
-    const isIt = firstOwn();
+    const isIt = firstNote();
     const trouble = (asked: Asked) => (isIt(asked) ? 'cut' : undefined);
     const report = await run({ trouble }, { rate: 25, lifetimeSeconds: 2, arrayShare: 0, settleSeconds: 24 });
     assert.equal(words(report), '');
