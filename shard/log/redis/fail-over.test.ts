@@ -14,6 +14,9 @@ import type { AppendResult, Batch, EnclaveLog, Epoch } from '../enclave-log.ts';
 import { openRedisLog } from './index.ts';
 
 const checkpointKey = new Uint8Array(32).fill(1);
+/** Now and then two Sentinels are elected one behind the other, and each promotes a replica. Until they agree again, some
+ *  15 s later, no primary has a replica, and nothing is acknowledged. */
+const SETTLED_MS = 60_000;
 
 describe('the log while Sentinel promotes a replica', { skip: sentinelMissing }, () => {
   for (const how of ['killed', 'frozen'] as const) {
@@ -33,13 +36,13 @@ describe('the log while Sentinel promotes a replica', { skip: sentinelMissing },
         else primary.freeze();
         await waitFor('another primary', 20_000, async () => (await namedPrimary(sentinels, servers)) !== primary);
         const before = writers.map((writer) => writer.acknowledged);
-        await waitFor('appends on it', 20_000, async () =>
+        await waitFor('appends on it', SETTLED_MS, async () =>
           writers.every((writer, i) => writer.acknowledged > (before[i] as number) + 5),
         );
         for (const writer of writers) writer.stop = true;
         await Promise.all(running);
         assert.ok(writers.some((writer) => writer.unsure > 0));
-        const other = await open();
+        const other = await waitFor('another owner', SETTLED_MS, open);
         for (const writer of writers) {
           const zombie = writer.epoch;
           const opened = await other.open(writer.enclave.key, new Uint8Array(16).fill(9));
