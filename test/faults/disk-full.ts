@@ -1,6 +1,7 @@
 import { spawnSync } from 'node:child_process';
-import { closeSync, mkdirSync, openSync, rmSync, statfsSync, writeSync } from 'node:fs';
+import { mkdirSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
+import { fillDisk } from './fill-disk.ts';
 import { errorCode, isReceipt } from './history.ts';
 import { countRetries, judge } from './judge.ts';
 import { DidNotStart, NodeProcess } from './node-process.ts';
@@ -40,6 +41,12 @@ async function fillUnderLoad(
   const workload = new Workload(address, random);
   const violations: string[] = [];
   let node = await NodeProcess.start({ data, flags });
+  const restart = async (): Promise<NodeProcess> => {
+    address.down();
+    const started = await NodeProcess.start({ data, flags });
+    address.up(started.url);
+    return started;
+  };
   try {
     address.up(node.url);
     for (const bundle of [
@@ -53,7 +60,7 @@ async function fillUnderLoad(
     await workload.receipts(random.int(5, 20));
     const since = Date.now();
     const before = workload.acknowledged;
-    fill(join(disk, 'ballast'));
+    fillDisk(join(disk, 'ballast'));
     const refused = (): boolean =>
       workload.history.asked.some(({ attempts }) =>
         attempts.some(({ sent, answer }) => sent > since && errorCode(answer) === 'unavailable'),
@@ -69,12 +76,12 @@ async function fillUnderLoad(
     if (refused()) tally.add('disk full: answered unavailable');
     else if (node.running) tally.add(`disk full: not noticed by ${what}`);
     // Nothing is acknowledged from here on that is not there afterwards: the judge will say.
-    if (random.chance(0.4)) {
+    const killed = random.chance(0.4);
+    if (killed) {
       address.down();
       await node.kill();
       try {
-        node = await NodeProcess.start({ data, flags });
-        address.up(node.url);
+        node = await restart();
         tally.add('disk full: started on a full disk');
       } catch (error) {
         if (!(error instanceof DidNotStart)) throw error;
@@ -84,18 +91,15 @@ async function fillUnderLoad(
       }
     }
     rmSync(join(disk, 'ballast'));
-    if (!node.running) {
-      const { code, signal } = await node.ended;
-      if (signal !== 'SIGKILL') {
-        tally.add('disk full: stopped by itself');
-        if (code !== 1 || !/enc-node: \S/.test(node.said))
-          violations.push(`the full ${what} disk ended the node with ${signal ?? `exit ${code}`}`);
-      }
-      address.down();
-      node = await NodeProcess.start({ data, flags });
-      address.up(node.url);
+    if (killed && !node.running) node = await restart();
+    // A node that runs when its disk is full goes on when there is room.
+    const ended = await Promise.race([clients.then(() => null), node.ended]);
+    if (ended !== null) {
+      const last = node.said.trimEnd().split('\n').at(-1);
+      violations.push(`the full ${what} disk ended the node with ${ended.signal ?? `exit ${ended.code}`}: ${last}`);
+      node = await restart();
+      await clients;
     }
-    await clients;
     violations.push(...(await judge(node.url, workload.history, random, tally)).violations);
   } catch (error) {
     if (!(error instanceof Stuck || error instanceof DidNotStart)) throw error;
@@ -107,20 +111,4 @@ async function fillUnderLoad(
   const after = workload.history.asked.filter(({ attempts }) => attempts.some(({ answer }) => isReceipt(answer)));
   tally.add('acknowledged commits', after.length);
   return violations;
-}
-
-/** Takes all the room there is. */
-function fill(path: string): void {
-  const file = openSync(path, 'w');
-  try {
-    for (let size = 1 << 20; size >= 4096; ) {
-      const { bavail, bsize } = statfsSync(path);
-      if (bavail * bsize < size) size >>= 1;
-      else writeSync(file, Buffer.alloc(size));
-    }
-  } catch (error) {
-    if ((error as NodeJS.ErrnoException).code !== 'ENOSPC') throw error;
-  } finally {
-    closeSync(file);
-  }
 }

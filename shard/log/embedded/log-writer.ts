@@ -49,6 +49,14 @@ export interface LogWriterOptions {
   readonly contents?: ContentWriter;
 }
 
+/** LMDB has aborted: what it had is as it was. */
+class NotCommitted extends Error {
+  override readonly name = 'NotCommitted';
+  constructor(cause: unknown) {
+    super(`the database could not be written: ${String(cause)}`, { cause });
+  }
+}
+
 /**
  * The thread that owns every write, one group at a time. A group of appends is written to the journal, which makes it
  * durable in one piece, and is answered; its rows go to LMDB later, with those of other groups, as a job that another
@@ -372,7 +380,7 @@ export class LogWriter {
     } catch (error) {
       this.#jobs.takeBack();
       this.#pending.takeBack();
-      throw error;
+      throw new NotCommitted(error);
     }
     if (this.#lost) return;
     this.#jobs.overtaken(later, codes);
@@ -406,12 +414,12 @@ export class LogWriter {
     return { kind: 'done', codes, group: this.#group, rows, error, fatal };
   }
 
-  /** True if nothing may be written any more. A full disk is no such case: LMDB has aborted, its pages are written anew. */
+  /** True if nothing may be written any more. A full disk is no such case, however LMDB puts it. */
   #failed(error: unknown): boolean {
-    const full = isDiskFull(error);
-    if (!full) this.#dead = true;
+    const goesOn = error instanceof NotCommitted ? mayCommitAgain(error.cause) : isDiskFull(error);
+    if (!goesOn) this.#dead = true;
     try {
-      if (full) this.#contents.cut(this.#end);
+      if (goesOn) this.#contents.cut(this.#end);
     } catch {
       // the next group overwrites the same bytes
     }
@@ -428,7 +436,7 @@ export class LogWriter {
       });
     } catch (error) {
       // On a full disk the rows stay, and the next start overwrites once more.
-      if (this.#failed(error)) throw error;
+      if (this.#failed(new NotCommitted(error))) throw error;
     }
   }
 }

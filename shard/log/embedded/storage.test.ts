@@ -16,6 +16,7 @@ import { after, test } from 'node:test';
 import { fileURLToPath } from 'node:url';
 import { appended } from '../../../test/conformance/faulty-log.ts';
 import { SampleEnclave } from '../../../test/conformance/sample-records.ts';
+import { fillDisk } from '../../../test/faults/fill-disk.ts';
 import type { EnclaveLog } from '../enclave-log.ts';
 import { prefixOf } from '../row-keys.ts';
 import { ContentWriter } from './content-writer.ts';
@@ -437,6 +438,21 @@ test('a full disk acknowledges nothing, says so, and goes on when there is room'
     assert.match(failures.join(), /ENOSPC|No space/);
     assert.deepEqual(fatal, []);
     assert.deepEqual(await log.head(enclave.key), sure.head);
+    // What goes to LMDB at once comes to nothing too, again and again, and ends nothing.
+    // With room for a part of a commit, LMDB calls it an I/O error.
+    const rest = join(mount, 'rest');
+    const openings: PromiseSettledResult<unknown>[] = [];
+    for (let pages = 0; pages < 20; pages++) {
+      fillDisk(rest, pages * 4096);
+      const keys = Array.from({ length: 20 }, (_, i) => new SampleEnclave(`other ${pages}/${i}`).key);
+      openings.push(...(await Promise.allSettled(keys.map((key) => log.open(key, owner)))));
+      rmSync(rest);
+    }
+    for (const opening of openings)
+      if (opening.status === 'rejected') assert.match(String(opening.reason), /LogUnavailable/);
+    assert.ok(openings.some(({ status }) => status === 'rejected'));
+    assert.match(failures.join(), /Input\/output error/);
+    assert.deepEqual(fatal, []);
     rmSync(filler);
     const opened = await log.open(enclave.key, owner);
     assert.deepEqual(opened.head, sure.head);
