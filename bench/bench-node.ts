@@ -1,6 +1,6 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdtempSync, rmSync } from 'node:fs';
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { Readable } from 'node:stream';
@@ -16,7 +16,11 @@ export interface BenchNode {
   stop(remove?: boolean): Promise<void>;
 }
 
-const ENTRY = new URL('../shard/main.ts', import.meta.url).pathname;
+const ROOT = new URL('..', import.meta.url).pathname;
+const NODE = 'shard/main.ts';
+const NODE_ARGS: Readonly<Record<string, readonly string[]>> = JSON.parse(
+  readFileSync(join(ROOT, 'bin/node-args.json'), 'utf8'),
+);
 const START_MS = 20_000;
 
 /** Runs the node as a process of its own on free ports, with a data folder in the temporary directory. */
@@ -24,12 +28,16 @@ export async function startNode(
   env: Readonly<Record<string, string>> = {},
   data = mkdtempSync(join(tmpdir(), 'enc-bench-')),
   nodeArgs: readonly string[] = [],
-  entry = ENTRY,
+  entry = join(ROOT, NODE),
 ): Promise<BenchNode> {
-  const child = spawn(process.execPath, [...nodeArgs, entry, '--port', '0', '--data', data], {
-    env: { ...process.env, ENC_LOG_LEVEL: 'warn', ...env },
-    stdio: ['ignore', 'pipe', 'inherit', 'pipe'],
-  });
+  const child = spawn(
+    process.execPath,
+    [...(NODE_ARGS[NODE] ?? []), ...nodeArgs, entry, '--port', '0', '--data', data],
+    {
+      env: { ...process.env, ENC_LOG_LEVEL: 'warn', ...env },
+      stdio: ['ignore', 'pipe', 'inherit', 'pipe'],
+    },
+  );
   // A bench that fails must not leave its node behind.
   const abandon = (): void => void child.kill('SIGKILL');
   process.once('exit', abandon);

@@ -80,6 +80,8 @@ function bundledNode() {
 
 /** The stores are read through memory maps: damage inside of them may end the process in a place that can't say so. */
 const NODE = 'shard/main.ts';
+/** What V8 is told of each entry's heap (docs/operate.md says why). */
+const ARGS = JSON.parse(readFileSync(join(ROOT, 'bin', 'node-args.json'), 'utf8'));
 const CRASHES = new Set(['SIGSEGV', 'SIGBUS', 'SIGABRT', 'SIGILL']);
 const crashed = (signal) =>
   `enc-node: the process was ended by ${signal}. If that comes back at every start, data.mdb in log/, guard/ or ` +
@@ -94,13 +96,17 @@ export async function launch(entry, args) {
     console.error(`${entry} is not part of this version.`);
     process.exit(1);
   }
-  if (runsTypeScript()) {
+  const flags = ARGS[entry] ?? [];
+  if (runsTypeScript() && flags.length === 0) {
     process.argv = [process.execPath, file, ...args];
     await import(pathToFileURL(file).href);
     return;
   }
   // The channel says nothing; it breaks when this process is killed, and a node ends with it (shard/main.ts).
-  const child = spawn(bundledNode(), [file, ...args], { stdio: ['inherit', 'inherit', 'inherit', 'ipc'] });
+  const node = runsTypeScript() ? process.execPath : bundledNode();
+  const child = spawn(node, [...process.execArgv, ...flags, file, ...args], {
+    stdio: ['inherit', 'inherit', 'inherit', 'ipc'],
+  });
   // A terminal sends Ctrl-C to the child itself; a second copy would read as "stop at once".
   const forwarded = process.stdin.isTTY ? ['SIGTERM', 'SIGHUP'] : ['SIGINT', 'SIGTERM', 'SIGHUP'];
   if (process.stdin.isTTY) process.on('SIGINT', () => {});

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdtempSync, rmSync } from 'node:fs';
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { connect } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -36,6 +36,19 @@ const taken = (port: number): Promise<boolean> =>
     const socket = connect(port, '127.0.0.1', () => resolve(true));
     socket.on('error', () => resolve(false)).on('connect', () => socket.destroy());
   });
+
+test('every way of starting tells V8 the same', () => {
+  const told: Record<string, string[]> = JSON.parse(readFileSync(join(ROOT, 'bin/node-args.json'), 'utf8'));
+  const node = told['shard/main.ts']?.join(' ') ?? '';
+  const router = told['router/main.ts']?.join(' ') ?? '';
+  const says = (path: string): string => readFileSync(join(ROOT, path), 'utf8');
+  assert.ok(says('deploy/image/enc-node').includes(`heap='${node}'`));
+  assert.ok(says('deploy/image/enc-node').includes(`exec node ${router} "$app/router/main.ts"`));
+  assert.match(says('deploy/systemd/enc-node.service'), new RegExp(`^ExecStart=/usr/bin/node ${node} `, 'm'));
+  assert.ok(says('docs/cluster.md').includes(`\`node ${node} shard/main.ts\``));
+  assert.ok(says('docs/cluster.md').includes(`\`node ${router} router/main.ts\``));
+  assert.ok(says('docs/operate.md').includes(`\`${node}\``));
+});
 
 for (const signal of ['SIGKILL', 'SIGTERM'] as const) {
   test(`a node whose npm gets ${signal} frees its port`, { timeout: 2 * DEADLINE_MS }, async (t) => {

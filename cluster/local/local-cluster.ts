@@ -1,5 +1,5 @@
 import { randomBytes } from 'node:crypto';
-import { existsSync, mkdirSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { Child, type Part } from './child.ts';
@@ -43,11 +43,10 @@ const OWN = [
   'ENC_SHARDS',
 ];
 
-/**
- * A router makes garbage with every request and keeps nothing: with more room for it, less of it is still in use when it is
- * collected. What it gains is within the noise of `npm run bench -- cluster`.
- */
-const ROUTER_ARGS = ['--max-semi-space-size=64'];
+/** What V8 is told of the heap of each entry. */
+const NODE_ARGS: Readonly<Record<string, readonly string[]>> = JSON.parse(
+  readFileSync(join(ROOT, 'bin/node-args.json'), 'utf8'),
+);
 
 /** A whole cluster on this machine, each part a process of its own that is started again when it dies. */
 export class LocalCluster {
@@ -184,7 +183,7 @@ export class LocalCluster {
       if (operator) this.#operators.set(name, operator);
       return operator ? `${url}, operator port ${operator}` : url;
     };
-    const args = [...(/^router/.test(name) ? ROUTER_ARGS : []), ...(this.#o.nodeArgs ?? []), join(ROOT, entry)];
+    const args = [...(NODE_ARGS[entry] ?? []), ...(this.#o.nodeArgs ?? []), join(ROOT, entry)];
     return { name, command: process.execPath, args, env, ready, describe };
   }
 
