@@ -85,7 +85,7 @@ const command = new Command('measure')
     new Argument('<name>', 'what to measure').choices([...Object.keys(GROUPS['all'] ?? {}), ...Object.keys(GROUPS)]),
   )
   .option('--json <file>', 'write the figures as a JSON array')
-  .option('--enclaves <n>', 'enclaves of the idle bench', positive, 40_000)
+  .option('--enclaves <n>', 'enclaves of the idle bench', positive, 200_000)
   .option(
     '--scale <factor>',
     'multiplies how much is measured: 0.05 tries the bench out, its figures mean little',
