@@ -11,7 +11,7 @@ import { privateMemory, processCpu } from './process-cpu.ts';
 import { type BenchResult, latencies } from './result.ts';
 
 const EVENTS = 1_000_000;
-const WARM_UP = 50;
+const WARM_UP = 150;
 const MEASURED = 300;
 const MUST_MS = 20;
 /** Unselective answers of about 1 MB each: so many together, and what they may add to the memory of the node. */

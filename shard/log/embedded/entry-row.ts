@@ -128,6 +128,12 @@ export function decodeEntry(row: Buffer, key: Buffer): Entry {
   };
 }
 
+/** The same entry in memory of its own. */
+export function copyEntry(entry: Entry): Entry {
+  const row = Buffer.from(entry.row);
+  return { ...entry, row, skeleton: row.subarray(ENTRY_HEADER, ENTRY_HEADER + entry.skeleton.length) };
+}
+
 export function entryBefore(entry: Entry): Head {
   return readHead(entry.row, 24);
 }

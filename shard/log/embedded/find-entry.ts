@@ -3,11 +3,23 @@ import { foldHead } from '../fold-head.ts';
 import { KEY_PREFIX } from '../row-keys.ts';
 import { entryKey, entryKeySeq } from './entry-keys.ts';
 import { decodeEntry, type Entry, entryAfter, entryBefore, PART_EARLIER, PART_LATER } from './entry-row.ts';
-import { getRow, type Rows } from './store.ts';
+import { getRow, type RowRange, type Rows, viewRow } from './store.ts';
 
 export interface FoundRow {
   readonly key: Buffer;
   readonly value: Buffer;
+}
+
+/** As findEntryRow, over LMDB's own memory: valid until the next read of the store. */
+export function viewEntryRow(entries: Rows, prefix: Buffer, seq: number): FoundRow | undefined {
+  const exact = entryKey(prefix, seq, 0);
+  const direct = viewRow(entries, exact);
+  if (direct !== undefined && direct.readUInt32LE(16) > 0) return { key: exact, value: direct };
+  for (const key of entries.getKeys(backwardsFrom(prefix, seq))) {
+    const value = viewRow(entries, key);
+    return value && { key, value };
+  }
+  return undefined;
 }
 
 /** The row of the batch that holds `seq` (which exists), or undefined. Rows are copies. */
@@ -21,15 +33,17 @@ export function findEntryRow(entries: Rows, prefix: Buffer, seq: number): FoundR
 
 /** Rows of batches whose first seq is ≤ `seq`, last first. */
 export function* entriesBackwards(entries: Rows, prefix: Buffer, seq: number): Generator<FoundRow> {
-  for (const { key, value } of entries.getRange({
-    start: entryKey(prefix, seq, 0xffff),
-    end: entryKey(prefix, 0, 0),
-    inclusiveEnd: true,
-    reverse: true,
-  })) {
+  for (const { key, value } of entries.getRange(backwardsFrom(prefix, seq))) {
     yield { key, value };
   }
 }
+
+const backwardsFrom = (prefix: Buffer, seq: number): RowRange => ({
+  start: entryKey(prefix, seq, 0xffff),
+  end: entryKey(prefix, 0, 0),
+  inclusiveEnd: true,
+  reverse: true,
+});
 
 /** Rows of batches from this key position on, in order. */
 export function* entriesForwards(

@@ -4,7 +4,7 @@ import type { IndexStorage, Row } from '../index-storage.ts';
 import { prefixOf } from '../row-keys.ts';
 import type { LogReader } from './log-reader.ts';
 import type { RecordCache } from './record-cache.ts';
-import type { Store } from './store.ts';
+import { type Store, viewRow } from './store.ts';
 import type { WriteQueue } from './write-queue.ts';
 
 /** Index rows in database `index`: everything is at hand. */
@@ -33,8 +33,8 @@ export class EmbeddedIndexStorage implements IndexStorage {
 
   /** Over LMDB's own memory: valid until the next read of the store. */
   row(rowKey: Buffer, generation: number): IndexRow | null {
-    const fast = this.#store.index.getBinaryFast(rowKey);
-    return fast === undefined ? null : IndexRow.of(fast.subarray(0, fast.length), rowKey, generation);
+    const row = viewRow(this.#store.index, rowKey);
+    return row === undefined ? null : IndexRow.of(row, rowKey, generation);
   }
 
   write(key: LogKey, generation: number, lastSeq: number, put: readonly Row[]): void {

@@ -10,7 +10,7 @@ import { keyOf, numberKey, prefixOf } from '../row-keys.ts';
 import { decodeArchived } from './archive-row.ts';
 import type { ContentReader } from './content-reader.ts';
 import { decodeEntry, type Entry, entryBefore } from './entry-row.ts';
-import { entriesForwards, findEntryRow, linkedBackwards } from './find-entry.ts';
+import { entriesForwards, type FoundRow, findEntryRow, linkedBackwards, viewEntryRow } from './find-entry.ts';
 import { decodeHeadRow, type HeadRow } from './head-row.ts';
 import { getRow, type Store } from './store.ts';
 
@@ -35,11 +35,12 @@ export class LogReader {
 
   /** The batch that holds `seq`, null if there is none. */
   entry(key: LogKey, seq: number): Entry | null {
-    if (seq < 0) return null;
-    const found = findEntryRow(this.#store.entries, prefixOf(key), seq);
-    if (found === undefined) return null;
-    const entry = decodeEntry(found.value, found.key);
-    return seq < entry.firstSeq + entry.events ? entry : null;
+    return seq < 0 ? null : holding(seq, findEntryRow(this.#store.entries, prefixOf(key), seq));
+  }
+
+  /** The same over LMDB's own memory: valid until the next read of the store. */
+  viewEntry(key: LogKey, seq: number): Entry | null {
+    return seq < 0 ? null : holding(seq, viewEntryRow(this.#store.entries, prefixOf(key), seq));
   }
 
   /** As EnclaveLog.read. */
@@ -161,4 +162,10 @@ export class LogReader {
     if (entry === undefined) throw new LogDamaged(key, seq, 'batch');
     return decodeEntry(entry.value, entry.key).firstSeq;
   }
+}
+
+function holding(seq: number, found: FoundRow | undefined): Entry | null {
+  if (found === undefined) return null;
+  const entry = decodeEntry(found.value, found.key);
+  return seq < entry.firstSeq + entry.events ? entry : null;
 }

@@ -100,6 +100,12 @@ class MergedTable implements Rows {
     return recent === undefined ? this.#rows.getBinary(key) : (recent.value ?? undefined);
   }
 
+  getBinaryFast(key: Buffer): Buffer | undefined {
+    this.#settle();
+    const recent = this.#recent.size === 0 ? undefined : this.#recent.get(key.toString('latin1'));
+    return recent === undefined ? this.#rows.getBinaryFast(key) : (recent.value ?? undefined);
+  }
+
   getRange(range: RowRange): Iterable<{ key: Buffer; value: Buffer }> {
     this.#settle();
     const recent = this.#within(range);

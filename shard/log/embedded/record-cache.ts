@@ -4,13 +4,17 @@ import type { LogKey, StoredEvent } from '../enclave-log.ts';
 import { LogDamaged } from '../log-errors.ts';
 import { nameOf } from '../row-keys.ts';
 import type { ContentReader } from './content-reader.ts';
-import { contentOffsets, type Entry } from './entry-row.ts';
+import { contentOffsets, copyEntry, type Entry } from './entry-row.ts';
 import type { LogReader } from './log-reader.ts';
 
 /** Bytes of decoded batches kept, over all enclaves; the least recently used goes first. */
 const KEPT_BYTES = 32 * 1024 * 1024;
 /** A batch with more content than this is read event by event, not kept whole. */
 const KEPT_CONTENT = 128 * 1024;
+
+/** A larger row is decoded where it lies in LMDB's memory, and kept only if the next read wants the same batch: a query
+ *  may take one event out of each of a hundred batches, and copying them all is most of its cost. */
+const COPIED_BYTES = 4 * 1024;
 
 /** Single reads of a batch before its content is read whole. */
 const WHOLE_AFTER = 8;
@@ -24,6 +28,8 @@ interface Decoded {
   readonly contentAt: Uint32Array;
   content: Buffer | null;
   uses: number;
+  /** `entry` is LMDB's own memory, good until the next read of the store. */
+  readonly passing: boolean;
 }
 
 /** Single events by seq, with a small cache of the batches they are in. */
@@ -32,6 +38,8 @@ export class RecordCache {
   readonly #contents: ContentReader;
   readonly #kept = new BatchCache<Decoded>(KEPT_BYTES);
   #last: { enclave: Uint8Array; lane: number; decoded: Decoded } | null = null;
+  /** log and first seq of the batch that was decoded in passing, last */
+  #passed = '';
 
   constructor(reader: LogReader, contents: ContentReader) {
     this.#reader = reader;
@@ -62,7 +70,7 @@ export class RecordCache {
     if (decoded.content !== null) return { record, content: decoded.content.subarray(from, from + length) };
     const total = decoded.entry.place.length;
     // When so many events of a small batch were wanted, its others will be too.
-    if (total <= KEPT_CONTENT && ++decoded.uses >= WHOLE_AFTER) {
+    if (!decoded.passing && total <= KEPT_CONTENT && ++decoded.uses >= WHOLE_AFTER) {
       decoded.content = this.#contents.read(key, decoded.entry, 0, total);
       this.#kept.add(nameOf(key), { ...decoded, size: decoded.size + total });
       return { record, content: decoded.content.subarray(from, from + length) };
@@ -89,7 +97,9 @@ export class RecordCache {
   #recordAt(key: LogKey, decoded: Decoded, index: number): Buffer {
     const at = decoded.records[index];
     if (at === undefined) throw new LogDamaged(key, decoded.firstSeq, 'batch');
-    return decoded.entry.skeleton.subarray(at, at + decoded.entry.skeleton.readUInt32LE(at));
+    const { skeleton } = decoded.entry;
+    const record = skeleton.subarray(at, at + skeleton.readUInt32LE(at));
+    return decoded.passing ? Buffer.from(record) : record;
   }
 
   #decoded(key: LogKey, seq: number): Decoded | null {
@@ -105,12 +115,18 @@ export class RecordCache {
     const name = nameOf(key);
     const kept = this.#kept.find(name, seq);
     if (kept !== null) return this.#use(key, kept);
-    const entry = this.#reader.entry(key, seq);
-    if (entry === null) return null;
-    const { at, records } = contentOffsets(entry);
-    const size = entry.row.length + 8 * records.length + 500;
-    const { firstSeq, events } = entry;
-    const decoded: Decoded = { firstSeq, events, size, entry, records, contentAt: at, content: null, uses: 0 };
+    const view = this.#reader.viewEntry(key, seq);
+    if (view === null) return null;
+    const { at: contentAt, records } = contentOffsets(view);
+    const { firstSeq, events } = view;
+    const size = view.row.length + 8 * records.length + 500;
+    const fields = { firstSeq, events, size, records, contentAt, content: null, uses: 0 };
+    const batch = `${name} ${firstSeq}`;
+    if (view.row.length > COPIED_BYTES && this.#passed !== batch) {
+      this.#passed = batch;
+      return { ...fields, entry: view, passing: true };
+    }
+    const decoded: Decoded = { ...fields, entry: copyEntry(view), passing: false };
     this.#kept.add(name, decoded);
     return this.#use(key, decoded);
   }

@@ -19,6 +19,8 @@ export interface RowRange {
 
 /** Rows in the order of their keys' bytes. */
 export interface Rows extends PointRows {
+  /** As getBinary, over memory that the next read of the store may use again; its `length` is its own (`viewRow`). */
+  getBinaryFast(key: Buffer): Buffer | undefined;
   getRange(range: RowRange): Iterable<{ readonly key: Buffer; readonly value: Buffer }>;
   getKeys(range?: RowRange): Iterable<Buffer>;
 }
@@ -76,6 +78,12 @@ export function openStore(folder: string): LmdbStore {
     erasures: db('erasures'),
     archive: db('archive'),
   };
+}
+
+/** A row over LMDB's own memory, valid until the next read of the store, or undefined. */
+export function viewRow(rows: Pick<Rows, 'getBinaryFast'>, key: Buffer): Buffer | undefined {
+  const fast = rows.getBinaryFast(key);
+  return fast?.subarray(0, fast.length);
 }
 
 /** A row, in memory of its own, or undefined. */

@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict';
+import type { StoredEvent } from '../../../shard/log/enclave-log.ts';
 import { SampleEnclave } from '../sample-records.ts';
 import { Driver, note, owner, type Using } from './driver.ts';
 
@@ -38,6 +39,29 @@ export function lookupTests(using: Using): void {
           driver.enclave.node(level, index),
         );
       assert.equal(await log.node(key, 4, 0), null);
+    },
+  );
+
+  using(
+    'single events in any order, of batches of any size, stay what they were when others are read',
+    async (backend) => {
+      const log = await backend.open();
+      const driver = await Driver.open(log, new SampleEnclave('sizes'));
+      const sizes = [1, 300, 2, 150, 60, 200, 1];
+      for (const [i, size] of sizes.entries())
+        await driver.acknowledged(Array.from({ length: size }, (_, n) => note(`${i}/${n} ${'x'.repeat(n)}`)));
+      const { key, ids, contents } = driver.enclave;
+      // Where nothing is remembered of the appends.
+      const reader = await backend.open();
+      // Far apart, then each beside the one before, then far apart among what is known.
+      const far = Array.from({ length: 60 }, (_, i) => (i * 137) % ids.length);
+      const near = Array.from({ length: 40 }, (_, i) => 280 + i);
+      const read: { seq: number; stored: StoredEvent | null }[] = [];
+      for (const seq of [...far, ...near, ...far]) read.push({ seq, stored: await reader.record(key, seq) });
+      for (const { seq, stored } of read) {
+        assert.deepEqual(new Uint8Array(stored?.record.slice(48, 80) ?? []), ids[seq]);
+        assert.equal(Buffer.from(stored?.content ?? []).toString(), contents[seq]);
+      }
     },
   );
 
