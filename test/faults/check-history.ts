@@ -71,7 +71,7 @@ function checkAnswers(history: History, verifier: Verifier, say: Say): Map<strin
  * A refusal is a read of the owner's state, which may be this old while it changes hands (ARCHITECTURE §3), ms. Nothing is
  * added for the way: what is asked for so long after a receipt has come in reaches the owner later still.
  */
-const STALE_MS = 2000;
+export const STALE_MS = 2000;
 
 /** When the first receipt of this commit came in; Infinity if none did. */
 const receiptAt = (attempts: readonly Attempt[]): number =>

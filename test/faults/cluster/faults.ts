@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { promisify } from 'node:util';
 import type { RedisServer } from '../../parts/redis.ts';
 import type { TcpProxy, Weather } from '../../parts/tcp-proxy.ts';
+import { DidNotStart } from '../node-process.ts';
 import { metricOf, type RouterPart, type ShardPart } from './fault-cluster.ts';
 import type { ClusterRun } from './on-cluster.ts';
 
@@ -51,6 +52,19 @@ function fencing(fault: Fault): Fault {
   };
 }
 
+/** While Redis is away a part refuses to start and says why: FaultCluster.mend starts it, as whoever supervises it would. */
+function startedAgain(start: () => Promise<void>, tally: ClusterRun['tally']): Ending {
+  return async () => {
+    try {
+      await start();
+    } catch (error) {
+      if (!(error instanceof DidNotStart && error.ended.code === 1 && /Redis .*(does|did) not answer/.test(error.said)))
+        throw error;
+      tally.add('start refused: Redis is away');
+    }
+  };
+}
+
 async function frozen(part: Pick<RedisServer, 'freeze' | 'thaw'>): Promise<Ending> {
   part.freeze();
   return async () => part.thaw();
@@ -64,7 +78,7 @@ export const FAULTS = {
     const part = random.pick(alive);
     await cluster.kill(part);
     tally.add('kill -9 of a shard');
-    return () => cluster.startShard(part);
+    return startedAgain(() => cluster.startShard(part), tally);
   },
   'shard frozen': async ({ cluster, random, tally }) => {
     const { node } = running(cluster.shards).at(random.int(0, 1)) ?? {};
@@ -83,7 +97,7 @@ export const FAULTS = {
     const part = random.pick(alive);
     await cluster.kill(part);
     tally.add('kill -9 of a router');
-    return () => cluster.startRouter(part);
+    return startedAgain(() => cluster.startRouter(part), tally);
   },
   'shard cut off from all routers': fencing(broken(({ cluster, random }) => [...random.pick(cluster.shards).links])),
   'shard cut off from one router': fencing(

@@ -1,4 +1,6 @@
+import { setTimeout as sleep } from 'node:timers/promises';
 import { missing, sentinelMissing } from '../../parts/redis.ts';
+import { STALE_MS } from '../check-history.ts';
 import { checkSecrets, countRetries, judge } from '../judge.ts';
 import { DidNotStart } from '../node-process.ts';
 import { Random } from '../random.ts';
@@ -49,9 +51,12 @@ export async function onCluster(
   try {
     await work({ ...context, cluster, load, say: (violation) => void violations.push(violation) });
     await cluster.mend();
+    const mended = performance.now();
     await load.stop();
     await load.served();
     await load.workload.resend(RESENT);
+    // A shard that was frozen until `mend` may answer reads from what it knew, for that long (ARCHITECTURE §3).
+    await sleep(Math.max(0, mended + STALE_MS - performance.now()));
     const { violations: found, views } = await judge(cluster.url, load.workload.history, random, tally);
     violations.push(...found);
     for (const [name, moment] of COUNTED) tally.add(moment, await cluster.count(name));
