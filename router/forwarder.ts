@@ -17,8 +17,6 @@ const UNAVAILABLE = errorNumber('unavailable');
 const OVERLOADED = errorNumber('overloaded');
 const EXPIRED = errorNumber('expired');
 
-/** A shard that one router has failed to reach for this long is skipped, ms (ARCHITECTURE §4). */
-const UNREACHED_MS = 2000;
 /** Flights that may wait for a shard to come back; more are `overloaded`. */
 const MAX_WAITING = 16_384;
 /** Flights that are sent again in one turn of the event loop, about half a millisecond: what a broken link leaves behind may
@@ -179,7 +177,7 @@ export class Forwarder implements LinkEvents {
 
   #usable(shard: number, now: number): boolean {
     const link = this.#links.get(shard);
-    return link !== undefined && !link.leaving && this.#m.view.mayLive(shard) && link.downFor(now) < UNREACHED_MS;
+    return link !== undefined && !link.leaving && this.#m.view.mayLive(shard) && !link.unreachable(now);
   }
 
   #wait(flight: Flight, now: number): void {

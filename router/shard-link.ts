@@ -42,6 +42,10 @@ const PING_EVERY_MS = 500;
 const SILENT_MS = 2000;
 const FIRST_BACKOFF_MS = 50;
 const MAX_BACKOFF_MS = 1000;
+/** A shard that could not be reached for this long is unreachable, ms (ARCHITECTURE §4). */
+const UNREACHED_MS = 2000;
+/** So is one where so many connections in a row were refused: its process is gone (docs/decisions/refused-links.md). */
+const REFUSED = 2;
 /** An answer of a query is streamed; whole ones are small, and one frame holds what a writer collects and one more. */
 const MAX_FRAME = 64 * 1024 * 1024;
 const NO_ENCLAVE = new Uint8Array(32);
@@ -96,6 +100,8 @@ export class ShardLink {
   #backoff = FIRST_BACKOFF_MS;
   /** performance.now() since which it can't be used, 0 while it can */
   #downSince = performance.now();
+  /** connections in a row that were refused */
+  #refusals = 0;
   #leaving = false;
 
   constructor(options: LinkOptions, events: LinkEvents) {
@@ -113,9 +119,9 @@ export class ShardLink {
     return this.#leaving;
   }
 
-  /** ms for which the link has been down */
-  downFor(now: number): number {
-    return this.#downSince === 0 ? 0 : now - this.#downSince;
+  /** It has not been reached for so long, or so surely, that another shard is to be asked. */
+  unreachable(now: number): boolean {
+    return this.#refusals >= REFUSED || (this.#downSince !== 0 && now - this.#downSince >= UNREACHED_MS);
   }
 
   get underWay(): number {
@@ -131,6 +137,7 @@ export class ShardLink {
     if (restarted && this.#socket) this.#drop('the shard was started anew');
     this.#backoff = FIRST_BACKOFF_MS;
     this.#attemptAt = 0;
+    this.#refusals = 0;
   }
 
   /** 'full': nothing more may be under way; 'down': no link at the moment. */
@@ -232,7 +239,10 @@ export class ShardLink {
       return this.#drop(error instanceof Error ? error.message : String(error));
     }
     this.#socket = socket;
-    socket.on('error', (error) => this.#failed(socket, error.message));
+    socket.on('error', (error: NodeJS.ErrnoException) => {
+      if (socket === this.#socket) this.#refusals = error.code === 'ECONNREFUSED' ? this.#refusals + 1 : 0;
+      this.#failed(socket, error.message);
+    });
     socket.once('close', (code, reason) => this.#failed(socket, reason.toString() || `closed with ${code}`));
     socket.once('message', (hello: Buffer) => this.#prove(socket, hello));
   }
@@ -278,6 +288,7 @@ export class ShardLink {
     this.#told = welcome.topology.version;
     this.#backoff = FIRST_BACKOFF_MS;
     this.#downSince = 0;
+    this.#refusals = 0;
     this.#leaving = false;
     this.#writer = new FrameWriter(
       (frame, sent) => socket.send(frame, { binary: true }, sent),

@@ -110,8 +110,8 @@ export class LinkPair implements AsyncDisposable {
   }
 
   /** The router sees the shard's heartbeat. */
-  meet(): void {
-    this.link.meet(this.#url, 'process');
+  meet(process = 'process'): void {
+    this.link.meet(this.#url, process);
   }
 
   async up(): Promise<void> {

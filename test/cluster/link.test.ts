@@ -267,10 +267,24 @@ describe('a link', () => {
       (cut as CutLink | null)?.cut();
       assert.deepEqual(await pair.outcome(flight), [['lost', 0]]);
       assert.equal(pair.downs[0], 'silent');
-      assert.ok(pair.link.downFor(performance.now()) >= 2000);
+      assert.ok(pair.link.unreachable(performance.now()));
     } finally {
       await (cut as CutLink | null)?.close();
     }
+  });
+
+  test('a shard that is gone refuses connections: after the second it counts as unreached, until it is met anew', async () => {
+    await using pair = await LinkPair.open();
+    await pair.up();
+    const gone = performance.now();
+    await pair.server.close();
+    await waitFor('the first refusal', 2000, () => pair.downs.some((why) => /ECONNREFUSED/.test(why)));
+    assert.equal(pair.downs.filter((why) => /ECONNREFUSED/.test(why)).length, 1);
+    assert.ok(!pair.link.unreachable(performance.now()));
+    await waitFor('the second', 2000, () => pair.downs.filter((why) => /ECONNREFUSED/.test(why)).length === 2);
+    assert.ok(pair.link.unreachable(gone));
+    pair.meet('another process');
+    assert.ok(!pair.link.unreachable(performance.now()));
   });
 
   test('a shard that drains says so, and answers what it has', async () => {
