@@ -6,7 +6,6 @@ import type { Signer } from '../signer/signer.ts';
 import { type ActorModules, type ActorState, EnclaveActor } from './actor.ts';
 import { EnclaveRegressed, type HydrateModules, hydrate } from './hydrate.ts';
 import { nameOf } from './name.ts';
-import { Turnstile } from './turnstile.ts';
 
 const UNAVAILABLE = errorNumber('unavailable');
 const NOT_FOUND = errorNumber('enclave_not_found');
@@ -14,9 +13,6 @@ const REGRESSED = errorNumber('enclave_regressed');
 const FENCED = errorNumber('fenced');
 const OVERLOADED = errorNumber('overloaded');
 
-/** Enclaves that are opened at once: enough to share the round trips to the stores, and few enough that the first of many,
- *  such as after a take-over, are open long before the last, and that commits to others pass between them. */
-const OPENING_AT_ONCE = 32;
 /** Callers that may wait for one enclave to open. */
 const MAX_OPENING_WAITERS = 8192;
 /** How often sleeping enclaves with a due bundle are looked for, and how many are awake for it at the same time: waves of
@@ -80,7 +76,6 @@ export class Enclaves {
   /** by raw id (latin1), least recently used first */
   readonly #active = new Map<string, EnclaveActor>();
   readonly #opening = new Map<string, Opened[]>();
-  readonly #turnstile = new Turnstile(OPENING_AT_ONCE);
   /** regressed enclaves that the log has told of: once each, however often clients ask */
   readonly #reported = new Set<string>();
   /** due enclaves that could not be woken, and until when they are passed over (performance.now()) */
@@ -169,7 +164,7 @@ export class Enclaves {
     }
     this.#opening.set(name, [opened]);
     const key = { enclave: enclave.slice(), lane: 0 };
-    void this.#turnstile.pass(() => this.#open(key, name));
+    void this.#open(key, name);
   }
 
   /** Promise form of `open`, for everything but the hot path. Rejects with the error number. */

@@ -416,10 +416,12 @@ export class LogWriter {
 
   /** True if nothing may be written any more. A full disk is no such case, however LMDB puts it. */
   #failed(error: unknown): boolean {
-    const goesOn = error instanceof NotCommitted ? mayCommitAgain(error.cause) : isDiskFull(error);
-    if (!goesOn) this.#dead = true;
+    const cause = error instanceof NotCommitted ? error.cause : error;
+    const full = isDiskFull(cause);
+    if (!full && !(error instanceof NotCommitted && mayCommitAgain(cause))) this.#dead = true;
     try {
-      if (goesOn) this.#contents.cut(this.#end);
+      // Of a commit that failed otherwise it is not certain that it never shows: its contents are left where they are.
+      if (full) this.#contents.cut(this.#end);
     } catch {
       // the next group overwrites the same bytes
     }
