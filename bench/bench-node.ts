@@ -1,9 +1,10 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { Readable } from 'node:stream';
+import { NODE_ARGS } from '../cluster/local/node-args.ts';
 
 export interface BenchNode {
   readonly url: string;
@@ -18,9 +19,6 @@ export interface BenchNode {
 
 const ROOT = new URL('..', import.meta.url).pathname;
 const NODE = 'shard/main.ts';
-const NODE_ARGS: Readonly<Record<string, readonly string[]>> = JSON.parse(
-  readFileSync(join(ROOT, 'bin/node-args.json'), 'utf8'),
-);
 const START_MS = 20_000;
 
 /** Runs the node as a process of its own on free ports, with a data folder in the temporary directory. */

@@ -1,9 +1,10 @@
 import { randomBytes } from 'node:crypto';
-import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, writeFileSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { Child, type Part } from './child.ts';
 import { freePort } from './free-port.ts';
+import { NODE_ARGS } from './node-args.ts';
 import { redisPart } from './redis-part.ts';
 
 const ROOT = fileURLToPath(new URL('../..', import.meta.url));
@@ -42,11 +43,6 @@ const OWN = [
   'ENC_SHARD',
   'ENC_SHARDS',
 ];
-
-/** What V8 is told of the heap of each entry. */
-const NODE_ARGS: Readonly<Record<string, readonly string[]>> = JSON.parse(
-  readFileSync(join(ROOT, 'bin/node-args.json'), 'utf8'),
-);
 
 /** A whole cluster on this machine, each part a process of its own that is started again when it dies. */
 export class LocalCluster {
