@@ -12,6 +12,7 @@ import {
   type Versions,
   type Welcome,
 } from '../cluster/link/handshake.ts';
+import { InFlight } from '../cluster/link/in-flight.ts';
 import {
   ABORT,
   ANSWER,
@@ -83,7 +84,7 @@ export class ShardLink {
   readonly shard: number;
   readonly #o: LinkOptions;
   readonly #events: LinkEvents;
-  readonly #flights = new Map<number, Flight>();
+  readonly #flights = new InFlight<Flight>();
   #url: string | null = null;
   /** the process that its heartbeat names; another one is another shard */
   #process = '';
@@ -151,7 +152,7 @@ export class ShardLink {
     const { version } = this.#tellTopology(writer);
     const id = this.#freshId();
     flight.id = id;
-    this.#flights.set(id, flight);
+    this.#flights.add(id, flight);
     this.#bytes += body.length;
     writer.request({
       op: flight.op,
@@ -212,7 +213,7 @@ export class ShardLink {
 
   #freshId(): number {
     do this.#nextId = this.#nextId === 0xffffffff ? 1 : this.#nextId + 1;
-    while (this.#flights.has(this.#nextId));
+    while (this.#flights.get(this.#nextId) !== undefined);
     return this.#nextId;
   }
 
@@ -375,7 +376,7 @@ export class ShardLink {
     if (this.#downSince === 0) this.#downSince = since;
     this.#attemptAt = now + this.#backoff * (0.5 + Math.random() / 2);
     this.#backoff = Math.min(this.#backoff * 2, MAX_BACKOFF_MS);
-    const flights = [...this.#flights.values()];
+    const flights = this.#flights.values();
     this.#flights.clear();
     this.#bytes = 0;
     this.#events.down(this.shard, why);

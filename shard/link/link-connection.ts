@@ -2,6 +2,7 @@ import type { WebSocket } from 'ws';
 import { OP_NAMES } from '../../cluster/link/calls.ts';
 import { FrameReader, MalformedFrame } from '../../cluster/link/frame-reader.ts';
 import { FrameWriter } from '../../cluster/link/frame-writer.ts';
+import { InFlight } from '../../cluster/link/in-flight.ts';
 import {
   ABORT,
   ANSWER,
@@ -63,7 +64,7 @@ export class LinkConnection {
   readonly #m: ConnectionModules;
   readonly #writer: FrameWriter;
   readonly #side: LinkSide;
-  readonly #open = new Map<number, LinkExchange>();
+  readonly #open = new InFlight<LinkExchange>();
   #bytes = 0;
   /** what stood in buffers while this process was stopped, and nobody waits for any more, is not begun */
   readonly #lateness = new Lateness();
@@ -153,7 +154,7 @@ export class LinkConnection {
     const traced = (r.flags & TRACED) === 0 ? null : decodeTraceContext(r.bytes(40));
     const body = r.bytes(traced === null ? 40 : 40 + traced.length);
     const { maxRequests, maxBytes } = this.#window;
-    if (this.#open.has(r.id)) throw new MalformedFrame('an id is used twice');
+    if (this.#open.get(r.id) !== undefined) throw new MalformedFrame('an id is used twice');
     if (this.#open.size >= maxRequests || this.#bytes + body.length > maxBytes)
       throw new MalformedFrame('the window was overrun');
     const topology = this.#m.topology();
@@ -164,7 +165,7 @@ export class LinkConnection {
     if (late > left) return this.#writer.record(ANSWER, 0, UNAVAILABLE, r.id, errorBytes(UNAVAILABLE));
     const trace = traced === null ? null : this.#trace(r.code, enclave, traced.context);
     const exchange = new LinkExchange(this.#side, r.id, r.flags, enclave, body, trace);
-    this.#open.set(r.id, exchange);
+    this.#open.add(r.id, exchange);
     this.#bytes += body.length;
     if (!dispatch(this.#m.api, exchange, r.code, (r.flags & BY_PATH) !== 0))
       throw new MalformedFrame(`there is no call ${r.code}`);
@@ -183,6 +184,6 @@ export class LinkConnection {
 
   #gone(): void {
     this.#writer.close();
-    for (const exchange of [...this.#open.values()]) exchange.cancel();
+    for (const exchange of this.#open.values()) exchange.cancel();
   }
 }
