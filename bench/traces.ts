@@ -1,7 +1,7 @@
-import { randomBytes } from 'node:crypto';
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { missing } from '../test/parts/redis.ts';
 import { startNode } from './bench-node.ts';
 import { ClusterHouse } from './cluster-house.ts';
@@ -12,19 +12,24 @@ import { runCpu } from './process-cpu.ts';
 import type { BenchResult } from './result.ts';
 
 const CONNECTIONS = 64;
-const WARM_UP = 20_000;
+const WARM_UP = 12_000;
 /** At one call in a hundred the code that makes spans is compiled late: so many calls that are traced go before. */
 const TRACED_WARM_UP = 4000;
+/**
+ * What a process costs depends on what its compiler happened to choose, by up to a tenth for all of its life. So all of it is
+ * done several times, with processes started anew, and what can be compared within one process is.
+ */
+const CASTINGS = 7;
 /** Every subject is measured in each round, one behind the other: what the machine does meanwhile hits all of them. */
-const ROUNDS = 16;
+const ROUNDS = 8;
 const PER_ROUND = 5000;
+/** Spans are sent within this time, ms; a load is not over before. */
+const EXPORT_MS = 500;
+const SENT_MS = EXPORT_MS + 200;
 const RECEIPT = '"type":"Receipt"';
 
-/** Something that is measured beside others: a node or a cluster with its own enclave. */
-interface Subject {
-  readonly name: string;
-  /** which of the subjects it is compared with, and by how much it may cost more */
-  readonly base?: { readonly name: string; readonly must?: number };
+/** A node or a cluster with an enclave of its own. */
+interface House {
   readonly url: string;
   readonly supply: CommitSupply;
   /** CPU seconds of router and shard so far */
@@ -32,96 +37,132 @@ interface Subject {
   readonly stop: () => Promise<void>;
 }
 
+/** Something that is measured beside others. */
+interface Subject {
+  readonly name: string;
+  /** which of the subjects it is compared with, and by how much it may cost more */
+  readonly base: { readonly name: string; readonly must?: number } | null;
+  /** of its calls one in so many is sampled; 0: none names a trace */
+  readonly tracedEvery: number;
+}
+
+/** A house to start, and what is measured in it. */
+interface Part {
+  readonly start: () => Promise<House>;
+  readonly subjects: readonly Subject[];
+}
+
+/** What each subject cost, µs. */
+type Casting = ReadonlyMap<string, number>;
+
 /**
- * What traces cost: nodes without a receiver, with one call in a hundred sampled, and with all of them, side by side.
+ * What traces cost: nodes without a receiver, and with one when no call is sampled, and one in a hundred.
  * `against`: another checkout of this project, without traces or of before.
  */
 export async function benchTraces(options: BenchOptions): Promise<BenchResult[]> {
   await using receiver = await Receiver.listen();
-  const node = (name: string, env: Record<string, string>, base?: Subject['base'], root?: string) => () =>
-    nodeSubject(name, env, base, options, root);
   const { against } = options;
-  const nodes = [
-    ...(against ? [node('traces-before', {}, undefined, against)] : []),
-    node('traces-off', {}, against ? { name: 'traces-before', must: 0.01 } : undefined),
-    node('traces-1-percent', receiver.env('0.01'), { name: 'traces-off', must: 0.03 }),
-    node('traces-all', receiver.env('1'), { name: 'traces-off' }),
-  ];
-  return await sideBySide(nodes, options);
+  const before: Part[] = against
+    ? [
+        {
+          start: () => nodeHouse({}, options, against),
+          subjects: [{ name: 'traces-before', base: null, tracedEvery: 0 }],
+        },
+      ]
+    : [];
+  const off = { name: 'traces-off', base: against ? { name: 'traces-before', must: 0.01 } : null, tracedEvery: 0 };
+  return await sideBySide(
+    [
+      ...before,
+      { start: () => nodeHouse({}, options), subjects: [off] },
+      { start: () => nodeHouse(receiver.env, options), subjects: sampled('traces') },
+    ],
+    options,
+  );
 }
 
-/** The same for router and shard of a cluster, without a receiver and with one call in a hundred. */
+/** The same for router and shard of a cluster. */
 export async function benchClusterTraces(options: BenchOptions): Promise<BenchResult[]> {
   if (missing) {
     console.log(`traces-cluster: left out, ${missing}`);
     return [];
   }
   await using receiver = await Receiver.listen();
-  const cluster = (name: string, env: Record<string, string>, base?: Subject['base']) => () =>
-    clusterSubject(name, env, base, options);
-  const off = 'traces-cluster-off';
+  const off = { name: 'traces-cluster-off', base: null, tracedEvery: 0 };
   return await sideBySide(
-    [cluster(off, {}), cluster('traces-cluster-1-percent', receiver.env('0.01'), { name: off, must: 0.03 })],
+    [
+      { start: () => clusterHouse({}, options), subjects: [off] },
+      { start: () => clusterHouse(receiver.env, options), subjects: sampled('traces-cluster') },
+    ],
     options,
   );
 }
 
-async function sideBySide(starts: readonly (() => Promise<Subject>)[], options: BenchOptions): Promise<BenchResult[]> {
-  const subjects: Subject[] = [];
+/** In one house that has a receiver, callers decide. */
+function sampled(name: string): readonly Subject[] {
+  const none = `${name}-none`;
+  return [
+    { name: none, base: { name: `${name}-off` }, tracedEvery: Number.MAX_SAFE_INTEGER },
+    { name: `${name}-1-percent`, base: { name: none, must: 0.03 }, tracedEvery: 100 },
+  ];
+}
+
+async function sideBySide(parts: readonly Part[], options: BenchOptions): Promise<BenchResult[]> {
+  const castings: Casting[] = [];
+  const count = scaled(options, CASTINGS);
+  while (castings.length < count) {
+    castings.push(await cast(parts, options));
+    console.log(`  ${castings.length} of ${count} castings`);
+  }
+  return parts.flatMap(({ subjects }) => subjects.map((subject) => row(subject, castings)));
+}
+
+/** Every house is started, measured and stopped. */
+async function cast(parts: readonly Part[], options: BenchOptions): Promise<Casting> {
+  const houses: House[] = [];
   try {
-    for (const start of starts) subjects.push(await start());
-    for (const subject of subjects) {
-      await load(subject, scaled(options, WARM_UP, 500));
-      await traced(subject, scaled(options, TRACED_WARM_UP, 500));
+    for (const { start } of parts) houses.push(await start());
+    for (const house of houses) {
+      await load(house, 0, scaled(options, WARM_UP, 500));
+      await load(house, 1, scaled(options, TRACED_WARM_UP, 500));
     }
-    const rounds = scaled(options, ROUNDS, 2);
-    const costs = new Map(subjects.map((subject) => [subject.name, [] as number[]]));
-    for (let round = 0; round < rounds; round++) {
+    const all = parts.flatMap(({ subjects }, i) =>
+      subjects.map((subject) => ({ ...subject, house: houses[i] as House, costs: [] as number[] })),
+    );
+    for (let round = 0; round < scaled(options, ROUNDS, 2); round++) {
       // Each takes every place in the order in turn.
-      for (let i = 0; i < subjects.length; i++) {
-        const subject = subjects[(i + round) % subjects.length] as Subject;
-        costs.get(subject.name)?.push(await load(subject, PER_ROUND));
+      for (let i = 0; i < all.length; i++) {
+        const { house, tracedEvery, costs } = all[(i + round) % all.length] as (typeof all)[number];
+        costs.push(await load(house, tracedEvery, PER_ROUND));
       }
     }
-    return subjects.map((subject) => row(subject, costs));
+    return new Map(all.map(({ name, costs }) => [name, median(costs)]));
   } finally {
-    for (const subject of subjects) await subject.stop();
+    for (const house of houses) await house.stop();
   }
 }
 
 /** CPU of one commit, µs. */
-async function load({ url, supply, cpu }: Subject, commits: number): Promise<number> {
+async function load({ url, supply, cpu }: House, tracedEvery: number, commits: number): Promise<number> {
   const bodies = supply.bodies(commits);
   const before = cpu();
   const { good } = await runLoad({
-    ...{ url, method: 'POST', path: '/', connections: CONNECTIONS, good: RECEIPT, rate: 0, bodies },
+    ...{ url, method: 'POST', path: '/', connections: CONNECTIONS, good: RECEIPT, rate: 0, bodies, tracedEvery },
   });
+  await sleep(SENT_MS);
   return ((cpu() - before) / good) * 1e6;
 }
 
-/** Commits of a caller that samples each of them. */
-async function traced({ url, supply }: Subject, commits: number): Promise<void> {
-  const bodies = supply.bodies(commits);
-  const next = async (): Promise<void> => {
-    for (let body = bodies.pop(); body !== undefined; body = bodies.pop()) {
-      const traceparent = `00-${randomBytes(16).toString('hex')}-${randomBytes(8).toString('hex')}-01`;
-      const response = await fetch(url, { method: 'POST', body, headers: { traceparent } });
-      await response.text();
-    }
-  };
-  await Promise.all(Array.from({ length: CONNECTIONS }, next));
-}
-
 /**
- * The cost and, of those of the same round, how much more it is than the base's: medians, which a round that something else
- * disturbed moves little, and the standard error of the latter, from the median deviation.
+ * The cost and, of those of the same casting, how much more it is than the base's: medians, which a casting that something
+ * else disturbed moves little, and the standard error of the latter, from the median deviation.
  */
-function row({ name, base }: Subject, costs: ReadonlyMap<string, readonly number[]>): BenchResult {
-  const own = costs.get(name) ?? [];
-  const what = 'CPU of a commit, one per POST, 64 connections, in turn with the others';
-  const cost = { name, what, cost_us: median(own), rounds: own.length };
+function row({ name, base }: Subject, castings: readonly Casting[]): BenchResult {
+  const costs = castings.map((casting) => casting.get(name) as number);
+  const what = `CPU of a commit, one per POST, 64 connections, in turn with the others; ${castings.length} times with new processes`;
+  const cost = { name, what, cost_us: median(costs) };
   if (!base) return cost;
-  const more = own.map((each, i) => each / (costs.get(base.name)?.[i] as number) - 1);
+  const more = castings.map((casting, i) => (costs[i] as number) / (casting.get(base.name) as number) - 1);
   const by = median(more);
   const sigma = 1.48 * median(more.map((each) => Math.abs(each - by)));
   const error = (1.25 * sigma) / Math.sqrt(more.length);
@@ -136,30 +177,18 @@ const median = (values: readonly number[]): number =>
     0.5,
   );
 
-async function nodeSubject(
-  name: string,
-  env: Record<string, string>,
-  base: Subject['base'],
-  options: BenchOptions,
-  root?: string,
-): Promise<Subject> {
+async function nodeHouse(env: Record<string, string>, options: BenchOptions, root?: string): Promise<House> {
   const entry = root && join(root, 'shard/main.ts');
   const node = await startNode(env, undefined, options.nodeArgs, entry);
   const supply = await CommitSupply.open(node.url);
-  const cpu = (): number => runCpu(node.pid);
-  return { name, ...(base && { base }), url: node.url, supply, cpu, stop: () => node.stop() };
+  return { url: node.url, supply, cpu: () => runCpu(node.pid), stop: () => node.stop() };
 }
 
-async function clusterSubject(
-  name: string,
-  env: Record<string, string>,
-  base: Subject['base'],
-  options: BenchOptions,
-): Promise<Subject> {
+async function clusterHouse(env: Record<string, string>, options: BenchOptions): Promise<House> {
   const house = await ClusterHouse.start({ shards: 1, env, nodeArgs: options.nodeArgs });
   const supply = await CommitSupply.open(house.url);
   const cpu = (): number => house.cluster.pids(/^(router|shard)/).reduce((sum, pid) => sum + runCpu(pid), 0);
-  return { name, ...(base && { base }), url: house.url, supply, cpu, stop: () => house.remove() };
+  return { url: house.url, supply, cpu, stop: () => house.remove() };
 }
 
 /** Takes whatever is sent to it, in this process. */
@@ -172,12 +201,13 @@ class Receiver implements AsyncDisposable {
     return receiver;
   }
 
-  /** Has a process send this share of its calls here. */
-  env(ratio: string): Record<string, string> {
+  /** Has a process send here what its callers sample. */
+  get env(): Record<string, string> {
     return {
       OTEL_EXPORTER_OTLP_ENDPOINT: `http://127.0.0.1:${(this.#server.address() as AddressInfo).port}`,
       OTEL_TRACES_SAMPLER: 'parentbased_traceidratio',
-      OTEL_TRACES_SAMPLER_ARG: ratio,
+      OTEL_TRACES_SAMPLER_ARG: '0',
+      OTEL_BSP_SCHEDULE_DELAY: String(EXPORT_MS),
     };
   }
 

@@ -1,12 +1,10 @@
-import type { Context } from '@opentelemetry/api';
 import { ExportResultCode } from '@opentelemetry/core';
-import type { ReadableSpan, Span, SpanExporter, SpanProcessor } from '@opentelemetry/sdk-trace';
+import type { SpanExporter } from '@opentelemetry/sdk-trace';
 import type { SpanCounts } from './tracing.ts';
 
 /**
- * Stands before and behind a processor that queues spans for an exporter, and counts what becomes of them. No more than
- * `max` are held at once, those that are being sent included: what comes beyond is dropped, so that a receiver that is slow
- * or away costs no memory.
+ * Counts what becomes of spans. No more than `max` are held at once, those that are being sent included: what comes beyond
+ * is dropped, so that a receiver that is slow or away costs no memory.
  */
 export class CountedSpans {
   readonly #max: number;
@@ -24,20 +22,12 @@ export class CountedSpans {
     return this.#counts;
   }
 
-  before(processor: SpanProcessor): SpanProcessor {
-    return {
-      onStart: (span: Span, parent: Context) => processor.onStart(span, parent),
-      onEnd: (span: ReadableSpan) => {
-        if (this.#held >= this.#max) {
-          this.#counts.dropped++;
-          return;
-        }
-        this.#held++;
-        processor.onEnd(span);
-      },
-      forceFlush: () => processor.forceFlush(),
-      shutdown: () => processor.shutdown(),
-    };
+  /** Whether there is room for one more, which is held from now on until it has been sent. */
+  admit(): boolean {
+    const room = this.#held < this.#max;
+    if (room) this.#held++;
+    else this.#counts.dropped++;
+    return room;
   }
 
   behind(exporter: SpanExporter): SpanExporter {

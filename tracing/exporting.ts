@@ -1,9 +1,10 @@
 import { randomUUID } from 'node:crypto';
 import { OTLPTraceExporter } from '@opentelemetry/exporter-trace-otlp-proto';
 import { defaultResource, resourceFromAttributes } from '@opentelemetry/resources';
-import { AlwaysOnSampler, BatchSpanProcessor, TracerProvider } from '@opentelemetry/sdk-trace';
+import { AlwaysOnSampler, BatchSpanProcessor, RandomIdGenerator, TracerProvider } from '@opentelemetry/sdk-trace';
 import { CountedSpans } from './counted-spans.ts';
 import type { TracedProcess, TracingOptions } from './options.ts';
+import { ChosenIds, SpanBacklog } from './span-backlog.ts';
 import { SpanClock } from './span-clock.ts';
 import { Tracing } from './tracing.ts';
 
@@ -11,6 +12,9 @@ import { Tracing } from './tracing.ts';
 const FLUSH_MS = 3000;
 /** One line about spans that are not taken is enough for so long, ms. */
 const TOLD_MS = 60_000;
+/** Spans wait for so long before they are made, if not so many are there before, ms. */
+const WAIT_MS = 1000;
+const WAITING = 256;
 
 /** The SDK's enum, whose members are the same words. */
 type Compression = NonNullable<NonNullable<ConstructorParameters<typeof OTLPTraceExporter>[0]>['compression']>;
@@ -37,6 +41,7 @@ export function exportingTracing(options: TracingOptions, process: TracedProcess
     scheduledDelayMillis: queue.delay,
     exportTimeoutMillis: queue.timeout,
   });
+  const ids = new ChosenIds();
   const provider = new TracerProvider({
     resource: defaultResource().merge(
       resourceFromAttributes({
@@ -49,14 +54,24 @@ export function exportingTracing(options: TracingOptions, process: TracedProcess
     ),
     // Who is traced has been decided before a span is made (tracing.ts).
     sampler: new AlwaysOnSampler(),
-    spanProcessors: [counted.before(processor)],
+    idGenerator: ids,
+    spanProcessors: [processor],
+  });
+  const backlog = new SpanBacklog(provider.getTracer('enc-node', process.version), ids, {
+    delay: Math.min(WAIT_MS, queue.delay),
+    full: Math.min(WAITING, queue.batch),
+    admit: () => counted.admit(),
   });
   return new Tracing({
-    tracer: provider.getTracer('enc-node', process.version),
+    ids: new RandomIdGenerator(),
+    ended: (span) => backlog.add(span),
     clock: new SpanClock(),
     sampling: options.sampling,
     counts: () => counted.counts,
-    close: () => inTime(provider.shutdown(), FLUSH_MS),
+    close: () => {
+      backlog.flush();
+      return inTime(provider.shutdown(), FLUSH_MS);
+    },
   });
 }
 

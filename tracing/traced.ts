@@ -1,14 +1,14 @@
 import {
   type Attributes,
-  type Context,
   ROOT_CONTEXT,
-  type Span,
   type SpanContext,
   SpanKind,
   SpanStatusCode,
+  TraceFlags,
   type Tracer,
   trace,
 } from '@opentelemetry/api';
+import type { IdGenerator } from '@opentelemetry/sdk-trace';
 import type { SpanClock } from './span-clock.ts';
 
 /** Which span another process's work belongs to: W3C Trace Context, as it travels between routers and shards. */
@@ -21,10 +21,12 @@ export interface TraceContext {
   readonly state: string;
 }
 
-/** What makes spans: one for a process. */
+/** What spans are made with: one for a process. */
 export interface SpanMaker {
-  readonly tracer: Tracer;
+  readonly ids: IdGenerator;
   readonly clock: SpanClock;
+  /** takes those that are over */
+  readonly ended: (span: Traced) => void;
 }
 
 export interface TracedOptions {
@@ -44,46 +46,51 @@ export interface TraceFields {
   readonly span_id: string;
 }
 
+interface SpanEvent {
+  readonly name: string;
+  readonly attributes: Attributes;
+  readonly at: number;
+}
+
 /**
  * A sampled span, and the way to make others under it. Whoever holds one is being traced; who is not holds null, and pays
- * for a look at it. All times are stamps of performance.now().
+ * for a look at it. What it is told are a few fields, of which the SDK makes a span when it is over (span-backlog.ts). All
+ * times are stamps of performance.now().
  */
 export class Traced {
+  readonly context: SpanContext;
   readonly #maker: SpanMaker;
-  readonly #span: Span;
-  readonly #under: Context;
-  #over = false;
+  readonly #name: string;
+  readonly #parent: SpanContext | null;
+  readonly #kind: SpanKind;
+  readonly #from: number;
+  readonly #attributes: Attributes;
+  readonly #links: { readonly context: SpanContext }[];
+  #events: SpanEvent[] | null = null;
+  #failed = false;
+  /** 0 until it is over */
+  #to = 0;
 
-  private constructor(maker: SpanMaker, span: Span) {
+  private constructor(maker: SpanMaker, name: string, parent: SpanContext | null, options: TracedOptions) {
+    const { kind, from = performance.now(), attributes, links } = options;
+    this.context = {
+      traceId: parent === null ? maker.ids.generateTraceId() : parent.traceId,
+      spanId: maker.ids.generateSpanId(),
+      traceFlags: TraceFlags.SAMPLED,
+      ...(parent?.traceState && { traceState: parent.traceState }),
+    };
     this.#maker = maker;
-    this.#span = span;
-    this.#under = trace.setSpan(ROOT_CONTEXT, span);
+    this.#name = name;
+    this.#parent = parent;
+    this.#kind = kind === undefined ? SpanKind.INTERNAL : KINDS[kind];
+    this.#from = from;
+    this.#attributes = { ...attributes };
+    this.#links = links ? links.map(({ context }) => ({ context })) : [];
   }
 
   /** `parent`: null begins a trace. */
   static begin(maker: SpanMaker, name: string, parent: SpanContext | null, options: TracedOptions): Traced {
-    const under = parent === null ? ROOT_CONTEXT : trace.setSpanContext(ROOT_CONTEXT, parent);
-    return Traced.#begin(maker, name, under, options);
-  }
-
-  static #begin(maker: SpanMaker, name: string, under: Context, options: TracedOptions): Traced {
-    const { kind, from = performance.now(), attributes, links } = options;
-    const startTime = maker.clock.at(from);
-    const span = maker.tracer.startSpan(
-      name,
-      {
-        startTime,
-        kind: kind === undefined ? SpanKind.INTERNAL : KINDS[kind],
-        ...(attributes && { attributes }),
-        ...(links && { links: links.map(({ context }) => ({ context })) }),
-      },
-      under,
-    );
-    return new Traced(maker, span);
-  }
-
-  get context(): SpanContext {
-    return this.#span.spanContext();
+    return new Traced(maker, name, parent, options);
   }
 
   get fields(): TraceFields {
@@ -105,7 +112,7 @@ export class Traced {
 
   /** A span under this one. */
   begin(name: string, options: TracedOptions = {}): Traced {
-    return Traced.#begin(this.#maker, name, this.#under, options);
+    return new Traced(this.#maker, name, this.context, options);
   }
 
   /** A span under this one that is over already. */
@@ -114,27 +121,50 @@ export class Traced {
   }
 
   set(attributes: Attributes): void {
-    if (!this.#over) this.#span.setAttributes(attributes);
+    if (this.#to === 0) Object.assign(this.#attributes, attributes);
   }
 
   event(name: string, attributes: Attributes): void {
-    if (!this.#over) this.#span.addEvent(name, attributes, this.#maker.clock.at(performance.now()));
+    if (this.#to !== 0) return;
+    this.#events ??= [];
+    this.#events.push({ name, attributes, at: performance.now() });
   }
 
   link(other: Traced): void {
-    if (!this.#over) this.#span.addLink({ context: other.context });
+    if (this.#to === 0) this.#links.push({ context: other.context });
   }
 
   /** `type`: an error code. */
   fail(type: string): void {
-    if (!this.#over) this.#span.setAttribute('error.type', type).setStatus({ code: SpanStatusCode.ERROR });
+    if (this.#to !== 0) return;
+    this.#failed = true;
+    this.#attributes['error.type'] = type;
   }
 
   /** `failure`: as in `fail`, null if there is none. Only the first call counts. */
   end(failure: string | null = null, at = performance.now()): void {
-    if (this.#over) return;
+    if (this.#to !== 0) return;
     if (failure !== null) this.fail(failure);
-    this.#over = true;
-    this.#span.end(this.#maker.clock.at(at));
+    this.#to = at;
+    this.#maker.ended(this);
+  }
+
+  /** Makes the SDK's span of it, once it is over. */
+  make(tracer: Tracer): void {
+    const { clock } = this.#maker;
+    const parent = this.#parent === null ? ROOT_CONTEXT : trace.setSpanContext(ROOT_CONTEXT, this.#parent);
+    const span = tracer.startSpan(
+      this.#name,
+      {
+        startTime: clock.at(this.#from),
+        kind: this.#kind,
+        attributes: this.#attributes,
+        links: this.#links,
+      },
+      parent,
+    );
+    for (const { name, attributes, at } of this.#events ?? []) span.addEvent(name, attributes, clock.at(at));
+    if (this.#failed) span.setStatus({ code: SpanStatusCode.ERROR });
+    span.end(clock.at(this.#to));
   }
 }

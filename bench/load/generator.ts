@@ -1,3 +1,4 @@
+import { randomBytes } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { HttpLane } from './http-lane.ts';
@@ -20,6 +21,8 @@ export interface LoadJob {
   readonly warmUpSeconds: number;
   /** ms since the epoch at which it begins, so that others know what happened when; 0: at once */
   readonly startAt: number;
+  /** one request in so many names a trace that is sampled (W3C Trace Context), all others one that is not; 0: none names any */
+  readonly tracedEvery: number;
   /** counts this many answers as good when the body contains it that often; '' counts each 200 as one */
   readonly good: string;
 }
@@ -76,7 +79,10 @@ class Load {
     this.#job = job;
     const { hostname, port, host } = new URL(job.url);
     const bodies = job.bodies === null ? [''] : readFileSync(job.bodies, 'utf8').trimEnd().split('\n');
-    this.#requests = bodies.map((body) => HttpLane.request(job.method, job.path, host, body));
+    this.#requests = bodies.map((body, i) => {
+      const headers = job.tracedEvery === 0 ? '' : traceparent(i % job.tracedEvery === 0);
+      return HttpLane.request(job.method, job.path, host, body, headers);
+    });
     this.#total = job.count || this.#requests.length;
     this.#last = this.#total;
     this.#connect = () => new HttpLane(hostname, Number(port));
@@ -156,6 +162,11 @@ class Load {
     this.#bad++;
     this.#firstBad ||= answer === null ? 'connection lost' : answer.body.toString('utf8').slice(0, 300);
   }
+}
+
+function traceparent(sampled: boolean): string {
+  const [trace, span] = [randomBytes(16), randomBytes(8)].map((bytes) => bytes.toString('hex'));
+  return `traceparent: 00-${trace}-${span}-0${sampled ? 1 : 0}\r\n`;
 }
 
 function occurrences(body: Buffer, text: string): number {

@@ -31,8 +31,9 @@ export class HttpLane {
     this.#socket.on('close', () => this.#end());
   }
 
-  static request(method: string, path: string, host: string, body: string): Buffer {
-    const head = `${method} ${path} HTTP/1.1\r\nhost: ${host}\r\n`;
+  /** `headers`: more of them, each with its line's end. */
+  static request(method: string, path: string, host: string, body: string, headers = ''): Buffer {
+    const head = `${method} ${path} HTTP/1.1\r\nhost: ${host}\r\n${headers}`;
     const rest =
       body === ''
         ? '\r\n'

@@ -8,12 +8,14 @@ const GENERATOR = new URL('generator.ts', import.meta.url).pathname;
 const DEADLINE_MS = 15 * 60_000;
 
 /** `bodies` or `count` or both (then it goes round the bodies). */
-export interface Load extends Omit<LoadJob, 'bodies' | 'count' | 'maxSeconds' | 'warmUpSeconds' | 'startAt'> {
+export interface Load
+  extends Omit<LoadJob, 'bodies' | 'count' | 'maxSeconds' | 'warmUpSeconds' | 'startAt' | 'tracedEvery'> {
   readonly bodies?: readonly string[];
   readonly count?: number;
   readonly maxSeconds?: number;
   readonly warmUpSeconds?: number;
   readonly startAt?: number;
+  readonly tracedEvery?: number;
 }
 
 /** Runs one load in a process of its own, so that its CPU is apart from the node's. Throws if an answer was no good. */
@@ -34,6 +36,7 @@ export async function runLoad(load: Load): Promise<LoadResult> {
         maxSeconds: load.maxSeconds ?? 0,
         warmUpSeconds: load.warmUpSeconds ?? 0,
         startAt: load.startAt ?? 0,
+        tracedEvery: load.tracedEvery ?? 0,
       } satisfies LoadJob);
     });
     if (result.bad > 0) throw new Error(`${result.bad} requests were not answered well: ${result.firstBad}`);
