@@ -10,8 +10,8 @@ import type { BenchOptions } from './options.ts';
 import { type BenchResult, latencies } from './result.ts';
 
 const SHARDS = 4;
-/** Of these some are used. */
-const FILLED = 500;
+/** Each is opened once before; some are used then. */
+const FILLED = 1000;
 /** The shard that hangs. */
 const VICTIM = 0;
 /** Commits a second to the others, less than a fifth of what they could take, and to the one that hangs. */
@@ -25,8 +25,8 @@ const CALM_S = 10;
 const HANG_S = 10;
 /** Routers wait for 2 s before they give a shard up; by then its enclaves are open elsewhere, s. */
 const TAKEN_OVER_S = 3;
-/** The first take-over of all compiles what it runs, on shards that have done nothing of the kind since their start. */
-const ROUNDS_BEFORE = 1;
+/** The first take-overs compile what they run, on shards that have done nothing of the kind since their start. */
+const ROUNDS_BEFORE = 3;
 const ROUNDS = 3;
 /** Load generators are processes of their own, and must be there when a round begins, ms. */
 const START_MS = 2000;
@@ -51,6 +51,8 @@ export async function benchHang(options: BenchOptions): Promise<BenchResult[]> {
   }
   await using scene = await ClusterScene.set({ shards: SHARDS, enclaves: FILLED, bench: options });
   await scene.reshape(SHARDS);
+  // A shard that has run for a while has opened enclaves before: it does not compile how, in the moment of a take-over.
+  await scene.saturate(scene.enclaves, FILLED, SHARDS);
   const of = (hung: boolean, count: number): string[] =>
     scene.enclaves.filter((id) => (shardOf(unhex(id), scene.shards) === VICTIM) === hung).slice(0, count);
   const [healthy, hung] = [of(false, HEALTHY), of(true, HUNG)];
