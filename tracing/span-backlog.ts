@@ -1,6 +1,5 @@
 import type { Tracer } from '@opentelemetry/api';
-import type { IdGenerator } from '@opentelemetry/sdk-trace';
-import type { Traced } from './traced.ts';
+import type { SpanIds, Traced } from './traced.ts';
 
 /** So many are made in one turn of the event loop. */
 const AT_ONCE = 64;
@@ -58,7 +57,7 @@ export class SpanBacklog {
 }
 
 /** Gives the SDK the ids that a span has already: it was named on the wire and in log lines when it began. */
-export class ChosenIds implements IdGenerator {
+export class ChosenIds implements SpanIds {
   next = { traceId: '', spanId: '' };
 
   generateTraceId(): string {

@@ -8,7 +8,6 @@ import {
   type Tracer,
   trace,
 } from '@opentelemetry/api';
-import type { IdGenerator } from '@opentelemetry/sdk-trace';
 import type { SpanClock } from './span-clock.ts';
 
 /** Which span another process's work belongs to: W3C Trace Context, as it travels between routers and shards. */
@@ -21,9 +20,15 @@ export interface TraceContext {
   readonly state: string;
 }
 
+/** Makes ids as W3C Trace Context wants them: 32 and 16 digits. The SDK's `IdGenerator` by another name. */
+export interface SpanIds {
+  generateTraceId(): string;
+  generateSpanId(): string;
+}
+
 /** What spans are made with: one for a process. */
 export interface SpanMaker {
-  readonly ids: IdGenerator;
+  readonly ids: SpanIds;
   readonly clock: SpanClock;
   /** takes those that are over */
   readonly ended: (span: Traced) => void;
