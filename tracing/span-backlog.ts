@@ -15,7 +15,7 @@ export interface SpanBacklogOptions {
 
 /**
  * Spans that are over wait here, as a few fields each, and the SDK makes them many at a time. Where one call in a hundred is
- * traced, what makes spans finds cold caches each time, and costs a multiple of what it does for the second in a row.
+ * traced, what makes spans would find cold caches each time.
  */
 export class SpanBacklog {
   readonly #o: SpanBacklogOptions;

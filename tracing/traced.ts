@@ -76,7 +76,8 @@ export class Traced {
   /** 0 until it is over */
   #to = 0;
 
-  private constructor(maker: SpanMaker, name: string, parent: SpanContext | null, options: TracedOptions) {
+  /** `parent`: null begins a trace. */
+  constructor(maker: SpanMaker, name: string, parent: SpanContext | null, options: TracedOptions) {
     const { kind, from = performance.now(), attributes, links } = options;
     this.context = {
       traceId: parent === null ? maker.ids.generateTraceId() : parent.traceId,
@@ -91,11 +92,6 @@ export class Traced {
     this.#from = from;
     this.#attributes = { ...attributes };
     this.#links = links ? links.map(({ context }) => ({ context })) : [];
-  }
-
-  /** `parent`: null begins a trace. */
-  static begin(maker: SpanMaker, name: string, parent: SpanContext | null, options: TracedOptions): Traced {
-    return new Traced(maker, name, parent, options);
   }
 
   get fields(): TraceFields {

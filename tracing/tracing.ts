@@ -44,7 +44,7 @@ export class Tracing {
     const parent = this.#decide(request);
     if (parent === undefined) return null;
     const { method = 'GET', url = route } = request;
-    const traced = Traced.begin(this.#m, `${method} ${route}`, parent, {
+    const traced = new Traced(this.#m, `${method} ${route}`, parent, {
       kind: 'server',
       attributes: {
         'http.request.method': method,
@@ -61,7 +61,7 @@ export class Tracing {
   /** Work for a span of another process, which has decided that it is sampled. */
   joined(name: string, { traceId, spanId, flags, state }: TraceContext, attributes: Attributes): Traced {
     const parent = remote(traceId, spanId, flags, state);
-    return Traced.begin(this.#m, name, parent, { kind: 'server', attributes });
+    return new Traced(this.#m, name, parent, { kind: 'server', attributes });
   }
 
   /** The caller's span, null if it has none; undefined: not sampled. */

@@ -80,7 +80,7 @@ class Load {
     const { hostname, port, host } = new URL(job.url);
     const bodies = job.bodies === null ? [''] : readFileSync(job.bodies, 'utf8').trimEnd().split('\n');
     this.#requests = bodies.map((body, i) => {
-      const headers = job.tracedEvery === 0 ? '' : traceparent(i % job.tracedEvery === 0);
+      const headers = job.tracedEvery === 0 ? '' : traceparent((i + 1) % job.tracedEvery === 0);
       return HttpLane.request(job.method, job.path, host, body, headers);
     });
     this.#total = job.count || this.#requests.length;
