@@ -327,6 +327,7 @@ export class EnclaveActor {
       batch.sealed = sealed;
       batch.from = this.#sealedHead;
       this.#sealedHead = sealed.head;
+      if (sealed.events > 0 || sealed.closings > 0) this.#checkpoints.appended();
       if (batch.checkpoint) {
         batch.exported = this.#checkpoints.export(this.kernel, sealed.head);
         this.#holding = false;

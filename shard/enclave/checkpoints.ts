@@ -3,9 +3,11 @@ import type { EnclaveLog, Epoch, LogKey } from '../log/enclave-log.ts';
 import type { ShardMetrics } from '../metrics.ts';
 import type { Exported } from './in-flight.ts';
 
-/** Events between checkpoints (ARCHITECTURE §3); more when the state is large, so that writing checkpoints stays a
- *  bounded share of writing events: a checkpoint of n bytes is due after n / 256 events at the earliest. */
+/** One is due after so many events, or batches: those cost much of their replay each, whatever is in them. Later when the
+ *  state is large, so that writing checkpoints stays a bounded share of writing events: a checkpoint of n bytes is due after
+ *  n / 256 events at the earliest (docs/decisions/checkpoints-by-batches.md). */
 const CHECKPOINT_EVENTS = 4096;
+const CHECKPOINT_BATCHES = 128;
 const CHECKPOINT_BYTES_PER_EVENT = 256;
 /** Events since the last checkpoint that are worth one before an enclave is put to sleep: fewer are replayed at once. */
 const WORTH_ONE = 64;
@@ -16,6 +18,8 @@ export interface CheckpointState {
   /** seq and size of the last checkpoint, −1 and 0 if there is none */
   readonly checkpointSeq: number;
   readonly checkpointBytes: number;
+  /** batches behind it */
+  readonly batches: number;
 }
 
 /** When an active enclave's state is written to the log, so that opening it replays little. */
@@ -26,20 +30,29 @@ export class Checkpoints {
   readonly #metrics: ShardMetrics | null;
   #seq: number;
   #bytes: number;
+  /** since the last one */
+  #batches: number;
 
   constructor(state: CheckpointState, { log, metrics }: { log: EnclaveLog; metrics: ShardMetrics | null }) {
     this.#key = state.key;
     this.#epoch = state.epoch;
     this.#seq = state.checkpointSeq;
     this.#bytes = state.checkpointBytes;
+    this.#batches = state.batches;
     this.#log = log;
     this.#metrics = metrics;
+  }
+
+  /** A batch goes to the log. */
+  appended(): void {
+    this.#batches++;
   }
 
   /** One is due behind event `seq`, at the next bundle boundary. */
   due(seq: number): boolean {
     const since = seq - this.#seq;
-    return since >= CHECKPOINT_EVENTS && since * CHECKPOINT_BYTES_PER_EVENT >= this.#bytes;
+    const enough = since >= CHECKPOINT_EVENTS || this.#batches >= CHECKPOINT_BATCHES;
+    return enough && since * CHECKPOINT_BYTES_PER_EVENT >= this.#bytes;
   }
 
   /** The kernel's state at a boundary, where `head` is its head: to be written once all before it is released. */
@@ -48,6 +61,7 @@ export class Checkpoints {
     const exported = { base: kernel.exportBase(), recent: kernel.exportRecents(recentFrom), recentFrom };
     this.#seq = head.seq;
     this.#bytes = exported.base.length;
+    this.#batches = 0;
     return exported;
   }
 

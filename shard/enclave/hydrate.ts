@@ -63,6 +63,7 @@ export async function createEnclave(
     head: empty,
     checkpointSeq: -1,
     checkpointBytes: 0,
+    batches: 0,
     bytes: 0,
   };
 }
@@ -101,6 +102,7 @@ export async function hydrate(
     head,
     checkpointSeq: replayed.checkpoint?.head.seq ?? -1,
     checkpointBytes: replayed.checkpoint?.base.length ?? 0,
+    batches: replayed.batches,
     bytes: opened.bytes,
   };
 }
@@ -109,6 +111,8 @@ interface Replayed {
   readonly kernel: Kernel;
   readonly host: EnclaveHost;
   readonly checkpoint: Checkpoint | null;
+  /** that were replayed behind it */
+  readonly batches: number;
   /** the watermark was met on the way */
   readonly contained: boolean;
 }
@@ -133,26 +137,27 @@ async function replay(
       return replay(key, sequencer, params, m, opened, null, row);
     }
   } else kernel.create(params);
-  let contained = sameHead(kernel.head(), row);
-  let from = kernel.head().seq + 1;
-  while (!sameHead(kernel.head(), opened.head)) {
-    const batches = await m.log.read(key, from, READ_BYTES);
-    let moved = false;
+  let head = kernel.head();
+  let contained = sameHead(head, row);
+  let replayed = 0;
+  while (!sameHead(head, opened.head)) {
+    const batches = await m.log.read(key, head.seq + 1, READ_BYTES);
+    const before = replayed;
     for (const batch of batches) {
-      if (folded(batch, kernel.head())) continue;
+      if (folded(batch, head)) continue;
       if (performance.now() >= until) {
         await slice();
         until = sliceEnd();
       }
       await fetchTargets(key, batch, host, m.log);
       kernel.replay(batch.skeleton, batch.content);
-      moved = true;
-      contained ||= sameHead(kernel.head(), row);
+      replayed++;
+      head = kernel.head();
+      contained ||= sameHead(head, row);
     }
-    if (!moved) throw new Error(`the log ends at seq ${kernel.head().seq}, its head says ${opened.head.seq}`);
-    from = kernel.head().seq + 1;
+    if (replayed === before) throw new Error(`the log ends at seq ${head.seq}, its head says ${opened.head.seq}`);
   }
-  return { kernel, host, checkpoint, contained };
+  return { kernel, host, checkpoint, batches: replayed, contained };
 }
 
 /** A checkpoint ends at the end of a batch: batches that it covers are skipped whole. */

@@ -1,4 +1,4 @@
-import { createHash, createHmac, timingSafeEqual } from 'node:crypto';
+import { createHash, createHmac, createSecretKey, type KeyObject, timingSafeEqual } from 'node:crypto';
 import { FORMAT_VERSION, type Head, RULES_VERSION } from '../../kernel/kernel.ts';
 import { readInt, writeInt } from './bytes.ts';
 import type { Checkpoint, LogKey, NewCheckpoint } from './enclave-log.ts';
@@ -48,12 +48,12 @@ export interface CheckpointRows {
 
 export class CheckpointStore {
   readonly #rows: CheckpointRows;
-  readonly #key: Uint8Array;
+  readonly #key: KeyObject;
 
   constructor(rows: CheckpointRows, key: Uint8Array) {
     if (key.length !== 32) throw new Error('The checkpoint key has 32 bytes.');
     this.#rows = rows;
-    this.#key = key;
+    this.#key = createSecretKey(key);
   }
 
   /** The newest checkpoint that checks and whose head the log has `passed`; what is forged, torn or of a newer format is left out. */

@@ -7,7 +7,7 @@ import { fileURLToPath } from 'node:url';
 
 const ROOT = fileURLToPath(new URL('../..', import.meta.url));
 /** These look at what a node counts on its operator port, which a router does not know, or into its log. */
-const OF_ONE_NODE = /(operator|sleep|in-flight)\.test\.ts$/;
+const OF_ONE_NODE = /(operator|sleep|in-flight|checkpoints)\.test\.ts$/;
 
 test('a router in front of shards passes the suites of a single node: status, headers and every byte', async () => {
   const suites = globSync('test/api/*.test.ts', { cwd: ROOT }).filter((file) => !OF_ONE_NODE.test(file));
