@@ -9,6 +9,7 @@ import { errorBytes } from '../shard/enclave/answers.ts';
 import { beginAttempt, endAttempt } from './attempt.ts';
 import type { Flight } from './flight.ts';
 import type { LinkState, RouterMetrics } from './metrics.ts';
+import { ResendLine } from './resend-line.ts';
 import { candidate, ownedBy, ownerOf, type Routes } from './routes.ts';
 import { LINK_TICK_MS, type LinkEvents, type LinkOptions, ShardLink } from './shard-link.ts';
 import { UploadPump } from './upload-pump.ts';
@@ -19,9 +20,6 @@ const EXPIRED = errorNumber('expired');
 
 /** Flights that may wait for a shard to come back; more are `overloaded`. */
 const MAX_WAITING = 16_384;
-/** Flights that are sent again in one turn of the event loop, about half a millisecond: what a broken link leaves behind may
- *  be thousands, and everybody else's calls pass between them. */
-const RESENT_AT_ONCE = 64;
 /** Where a flight was sent elsewhere this often in a row, shards disagree: it pauses, so that they come to agree. */
 const HOPS_AT_ONCE = 4;
 const PAUSE_MS = 50;
@@ -54,9 +52,10 @@ export class Forwarder implements LinkEvents {
   readonly #links = new Map<number, ShardLink>();
   readonly #pumps = new Map<Flight, UploadPump>();
   #waiting: Flight[] = [];
-  /** to be sent again now */
-  #line: Flight[] = [];
-  readonly #resend = (): void => this.#sendLine();
+  readonly #line = new ResendLine((flight, now) => {
+    if (now >= flight.deadline) this.expired(flight);
+    else this.#dispatch(flight, now);
+  });
   readonly #timer: NodeJS.Timeout;
   #pending = 0;
   #round = 0;
@@ -100,14 +99,15 @@ export class Forwarder implements LinkEvents {
     if (this.#pending + flight.body.length > this.#o.maxPendingBytes)
       return flight.target.answer(OVERLOADED, errorBytes(OVERLOADED));
     this.#pending += flight.body.length;
-    this.#dispatch(flight, now);
+    if (this.#line.holds(flight)) this.#line.push(flight);
+    else this.#dispatch(flight, now);
   }
 
   /** Ends everything: what is under way is answered `unavailable`. */
   close(): void {
     clearInterval(this.#timer);
     for (const link of this.#links.values()) link.close();
-    for (const flight of [...this.#line.splice(0), ...this.#waiting.splice(0)])
+    for (const flight of [...this.#line.take(), ...this.#waiting.splice(0)])
       this.#finish(flight, UNAVAILABLE, errorBytes(UNAVAILABLE));
   }
 
@@ -198,19 +198,6 @@ export class Forwarder implements LinkEvents {
     this.#wait(flight, now);
   }
 
-  #lineUp(flight: Flight): void {
-    if (this.#line.push(flight) === 1) setImmediate(this.#resend);
-  }
-
-  #sendLine(): void {
-    const now = performance.now();
-    for (const flight of this.#line.splice(0, RESENT_AT_ONCE)) {
-      if (now >= flight.deadline) this.expired(flight);
-      else this.#dispatch(flight, now);
-    }
-    if (this.#line.length > 0) setImmediate(this.#resend);
-  }
-
   #hop(flight: Flight, why: string): void {
     endAttempt(flight, why);
     flight.hops++;
@@ -276,7 +263,7 @@ export class Forwarder implements LinkEvents {
     this.#m.metrics?.retries.inc();
     flight.trace?.event('retry', { 'enc.reason': 'lost', 'enc.shard': flight.shard, 'enc.pause_ms': 0 });
     if (flight.flowing) this.#unrepeatable(flight);
-    else this.#lineUp(flight);
+    else this.#line.push(flight);
   }
 
   expired(flight: Flight): void {
@@ -372,7 +359,7 @@ export class Forwarder implements LinkEvents {
     for (const flight of waiting) {
       if (now >= flight.deadline) this.expired(flight);
       else if (now < flight.retryAt) this.#waiting.push(flight);
-      else this.#lineUp(flight);
+      else this.#line.push(flight);
     }
   }
 
