@@ -26,8 +26,10 @@ const HANG_S = 10;
 /** Routers wait for 2 s before they give a shard up; by then its enclaves are open elsewhere, s. */
 const TAKEN_OVER_S = 3;
 /** The first take-overs compile what they run, on shards that have done nothing of the kind since their start. */
-const ROUNDS_BEFORE = 3;
-const ROUNDS = 3;
+const ROUNDS_BEFORE = 2;
+const ROUNDS = 6;
+/** It goes on hanging for so long, so that all that counts is answered before it wakes, s. */
+const BEYOND_S = 0.2;
 /** Load generators are processes of their own, and must be there when a round begins, ms. */
 const START_MS = 2000;
 const TAKEN_BACK_MS = 60_000;
@@ -92,14 +94,10 @@ async function hang(
   hung: readonly string[],
   part: number,
 ): Promise<Round> {
-  const [warmUp, calm, hanging, taking] = [WARM_UP_S, CALM_S, HANG_S, TAKEN_OVER_S].map((s) => s * part * 1000) as [
-    number,
-    number,
-    number,
-    number,
-  ];
+  const times = [WARM_UP_S, CALM_S, HANG_S, TAKEN_OVER_S, BEYOND_S].map((s) => s * part * 1000);
+  const [warmUp, calm, hanging, taking, beyond] = times as [number, number, number, number, number];
   const load = (enclaves: readonly string[], rate: number): string[] =>
-    notes.bodies(enclaves, Math.round((rate * (warmUp + calm + hanging)) / 1000));
+    notes.bodies(enclaves, Math.round((rate * (warmUp + calm + hanging + beyond)) / 1000));
   const bodies = [load(healthy, HEALTHY_RATE), load(hung, HUNG_RATE)] as const;
   const startAt = Date.now() + START_MS;
   const stopAt = startAt + warmUp + calm;
@@ -111,7 +109,7 @@ async function hang(
   const pid = house.shard(VICTIM);
   process.kill(pid, 'SIGSTOP');
   try {
-    await until(stopAt + hanging);
+    await until(stopAt + hanging + beyond);
   } finally {
     process.kill(pid, 'SIGCONT');
   }
