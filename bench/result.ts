@@ -43,8 +43,10 @@ export function costOf(cpuSeconds: number, items: number, c: number): Cost {
   return { cost_us: cost, c_us: c, beyond_us: cost - c, beyond_c: (cost - c) / c, crypto_share: c / cost };
 }
 
+export type Latencies = Record<'p50_ms' | 'p90_ms' | 'p99_ms' | 'p999_ms', number>;
+
 /** Quantiles of sorted latencies, ms. */
-export function latencies(sorted: readonly number[]): Record<'p50_ms' | 'p90_ms' | 'p99_ms' | 'p999_ms', number> {
+export function latencies(sorted: readonly number[]): Latencies {
   const at = (q: number): number => quantile(sorted, q);
   return { p50_ms: at(0.5), p90_ms: at(0.9), p99_ms: at(0.99), p999_ms: at(0.999) };
 }
