@@ -3,6 +3,7 @@ import type { ClusterHouse } from './cluster-house.ts';
 import {
   atRate,
   costPerCommit,
+  type Measured,
   NO_GROWTH,
   ratioRow,
   routerPerCommit,
@@ -17,9 +18,17 @@ import type { BenchResult } from './result.ts';
 const STORED = 100_000;
 const TRAFFIC = 1000;
 const WARM_UP = 20_000;
-const MEASURED = 30_000;
+const MEASURED = 15_000;
+/** One after the other, all to one and over a thousand: the machine's phases meet both. */
+const ROUNDS = 5;
 const UNIFORM = 8000;
 const AT_SAME_RATE = 20_000;
+
+interface Round {
+  readonly one: Measured;
+  readonly some: Measured;
+  readonly ratio: number;
+}
 
 /** Many stored enclaves behind one shard, as much in flight: all to one of them, over a thousand, over all. */
 export async function benchStored(options: BenchOptions): Promise<BenchResult[]> {
@@ -45,10 +54,15 @@ export async function benchStored(options: BenchOptions): Promise<BenchResult[]>
     routerPerCommit(await atRate(scene.house, scene.bodies(enclaves, AT_SAME_RATE), SAME_RATE));
 
   await scene.saturate([first], WARM_UP);
-  const one = await scene.saturate([first], MEASURED);
-  const oneCalm = await calm([first]);
   await scene.saturate(traffic, WARM_UP);
-  const some = await scene.saturate(traffic, MEASURED);
+  const rounds: Round[] = [];
+  for (let round = 0; round < ROUNDS; round++) {
+    const one = await scene.saturate([first], MEASURED);
+    const some = await scene.saturate(traffic, MEASURED);
+    rounds.push({ one, some, ratio: costPerCommit(some) / costPerCommit(one) });
+  }
+  const { one, some, ratio } = rounds.toSorted((a, b) => a.ratio - b.ratio)[Math.floor(ROUNDS / 2)] as Round;
+  const oneCalm = await calm([first]);
   const someCalm = await calm(traffic);
   await scene.saturate(all, UNIFORM / 4);
   const uniform = await scene.saturate(all, UNIFORM);
@@ -57,12 +71,15 @@ export async function benchStored(options: BenchOptions): Promise<BenchResult[]>
     ...rows,
     saturatedRow('cluster-one', `${what} to one`, one),
     saturatedRow('cluster-stored', `${what} over ${traffic.length}`, some),
-    ratioRow(
-      'cluster-stored-ratio',
-      `cost per commit over ${traffic.length} of ${all.length} enclaves against one`,
-      costPerCommit(some) / costPerCommit(one),
-      1.5,
-    ),
+    {
+      ...ratioRow(
+        'cluster-stored-ratio',
+        `cost per commit over ${traffic.length} of ${all.length} enclaves against one, the middle one of ${ROUNDS} rounds`,
+        ratio,
+        1.5,
+      ),
+      rounds: rounds.map((round) => round.ratio.toFixed(2)).join(', '),
+    },
     saturatedRow('cluster-uniform', `${what} over all: nearly every commit opens an enclave`, uniform),
     {
       ...ratioRow(
