@@ -1,3 +1,5 @@
+import type { PoolKey } from './pool-key.ts';
+
 /**
  * secp256k1 behind one interface. Back ends: native libsecp256k1 (koffi), its WASM build, @noble/curves.
  * All byte arguments are raw. Nothing here logs or keeps a secret.
@@ -26,7 +28,7 @@ export interface CryptoPool {
    *  pub32, hash32, sig64. done(results) gets one byte per job: 1 good, 0 bad; null if the pool is closed. */
   verify(inputs: Uint8Array, count: number, done: (results: Uint8Array | null) => void): void;
   /** Signs `count` hashes (32 bytes each) with one key: done(signatures, 64 bytes each). */
-  sign(secret: Uint8Array, hashes: Uint8Array, count: number, done: (signatures: Uint8Array | null) => void): void;
+  sign(key: PoolKey, hashes: Uint8Array, count: number, done: (signatures: Uint8Array | null) => void): void;
   /** jobs waiting or running */
   readonly pending: number;
   close(): Promise<void>;

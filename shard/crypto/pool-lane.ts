@@ -1,4 +1,3 @@
-import { hash as digest, randomBytes } from 'node:crypto';
 import { Worker } from 'node:worker_threads';
 import type { Secp256k1 } from './crypto.ts';
 import {
@@ -29,7 +28,7 @@ export interface Call {
   left: number;
   /** own copy, wiped when the call ends; null for verify */
   readonly secret: Uint8Array | null;
-  /** names the secret in key directories without being it */
+  /** of the PoolKey */
   readonly tag: string;
   done: ((out: Uint8Array | null) => void) | null;
 }
@@ -50,15 +49,6 @@ interface Segment {
   readonly callAt: number;
   readonly slotAt: number;
   readonly count: number;
-}
-
-const TAG_SALT = randomBytes(32);
-/** A name for a secret: salted, so that it is worth nothing outside this process. */
-export function keyTag(secret: Uint8Array): string {
-  const input = Buffer.concat([TAG_SALT, secret]);
-  const tag = digest('sha256', input, 'base64');
-  input.fill(0);
-  return tag;
 }
 
 /** The main thread's side of one worker: packs pieces into its ring and takes results out. */

@@ -3,6 +3,7 @@ import { availableParallelism } from 'node:os';
 import { describe, type TestContext, test } from 'node:test';
 import { openSecp256k1 } from './open.ts';
 import { openCryptoPool, type PoolOptions, type WorkerPool } from './pool.ts';
+import { poolKey } from './pool-key.ts';
 import { RECORD } from './pool-layout.ts';
 import { seeded } from './seeded.test-util.ts';
 
@@ -14,8 +15,11 @@ describe('crypto pool', { timeout: 60_000 }, () => {
   test('refuses short inputs and secrets out of range at once', async (t) => {
     const pool = opened(t);
     assert.throws(() => pool.verify(new Uint8Array(RECORD - 1), 1, () => {}), /need 136 bytes/);
-    assert.throws(() => pool.sign(new Uint8Array(32), new Uint8Array(32), 1, () => {}), /secret key/);
-    assert.throws(() => pool.sign(new Uint8Array(32).fill(1), new Uint8Array(31), 1, () => {}), /need 32 bytes/);
+    assert.throws(() => pool.sign(poolKey(new Uint8Array(32)), new Uint8Array(32), 1, () => {}), /secret key/);
+    assert.throws(
+      () => pool.sign(poolKey(new Uint8Array(32).fill(1)), new Uint8Array(31), 1, () => {}),
+      /need 32 bytes/,
+    );
     assert.equal(pool.pending, 0);
   });
 
@@ -144,7 +148,7 @@ function verify(pool: WorkerPool, inputs: Uint8Array, count: number): Promise<Ui
 
 function sign(pool: WorkerPool, secret: Uint8Array, hashes: Uint8Array, count: number): Promise<Uint8Array | null> {
   const { promise, resolve } = Promise.withResolvers<Uint8Array | null>();
-  pool.sign(secret, hashes, count, resolve);
+  pool.sign(poolKey(secret), hashes, count, resolve);
   return promise;
 }
 

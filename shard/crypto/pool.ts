@@ -2,7 +2,8 @@ import { availableParallelism } from 'node:os';
 import { isSecretKey } from './backend.ts';
 import type { CryptoPool, Secp256k1 } from './crypto.ts';
 import { openSecp256k1 } from './open.ts';
-import { type Call, keyTag, type Piece, PoolLane } from './pool-lane.ts';
+import type { PoolKey } from './pool-key.ts';
+import { type Call, type Piece, PoolLane } from './pool-lane.ts';
 import { RECORD, SLOT_JOBS } from './pool-layout.ts';
 
 export interface PoolOptions {
@@ -62,11 +63,12 @@ export class WorkerPool implements CryptoPool {
     this.#submit({ out: new Uint8Array(count), left: count, secret: null, tag: '', done }, inputs, RECORD);
   }
 
-  sign(secret: Uint8Array, hashes: Uint8Array, count: number, done: (signatures: Uint8Array | null) => void): void {
+  sign(key: PoolKey, hashes: Uint8Array, count: number, done: (signatures: Uint8Array | null) => void): void {
+    const { secret, tag } = key;
     if (!isSecretKey(secret)) throw new RangeError('a secret key is 32 bytes, 0 < key < n');
     if (hashes.length < count * 32) throw new RangeError(`${count} signatures need ${count * 32} bytes of hashes`);
     this.#submit(
-      { out: new Uint8Array(count * 64), left: count, secret: Uint8Array.from(secret), tag: keyTag(secret), done },
+      { out: new Uint8Array(count * 64), left: count, secret: Uint8Array.from(secret), tag, done },
       hashes,
       32,
     );

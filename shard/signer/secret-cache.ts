@@ -1,8 +1,8 @@
 import type { SigningKey } from '../crypto/backend.ts';
+import { type PoolKey, poolKey } from '../crypto/pool-key.ts';
 
-/** A secret in use: its bytes for the pool, and the prepared key once this thread has signed with it. */
-export interface Unwrapped {
-  readonly secret: Uint8Array;
+/** A secret in use: as the pool signs with it, and the prepared key once this thread has signed with it. */
+export interface Unwrapped extends PoolKey {
   signing: SigningKey | null;
 }
 
@@ -18,7 +18,7 @@ export class SecretCache {
   get(name: string, unwrap: () => Uint8Array): Unwrapped {
     let entry = this.#entries.get(name);
     if (entry) this.#entries.delete(name);
-    else entry = { secret: unwrap(), signing: null };
+    else entry = { ...poolKey(unwrap()), signing: null };
     this.#entries.set(name, entry);
     if (this.#entries.size > this.#limit) this.#evict(this.#entries.keys().next().value as string);
     return entry;

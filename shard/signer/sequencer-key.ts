@@ -32,7 +32,7 @@ export class SequencerKey {
 
   /** Signs `count` hashes of 32 bytes in the pool: done(signatures, 64 bytes each), null when the pool is closed. */
   signMany(pool: CryptoPool, hashes: Uint8Array, count: number, done: (signatures: Uint8Array | null) => void): void {
-    pool.sign(this.#unwrap().secret, hashes, count, done);
+    pool.sign(this.#unwrap(), hashes, count, done);
   }
 
   toString(): string {
