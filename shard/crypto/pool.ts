@@ -17,6 +17,8 @@ export interface PoolOptions {
 
 /** Below this many waiting jobs a batch stays whole: tearing it apart costs more than a second core gains. */
 const WORTH_SPLITTING = 32;
+/** So many jobs are handed over at once, although more may follow in this turn. */
+const WORTH_WAKING = 16;
 /** Deaths in a row, with nothing finished between them, after which the pool gives up and answers null. */
 const MAX_DEATHS = 5;
 /** How long close() waits for a worker to leave by itself. */
@@ -43,6 +45,8 @@ export class WorkerPool implements CryptoPool {
   readonly #calls = new Set<Call>();
   readonly #onWorkerDeath: (reason: string) => void;
   #waiting = 0;
+  /** callbacks run, which may submit more */
+  #collecting = false;
   #deaths = 0;
   #closed = false;
 
@@ -98,7 +102,7 @@ export class WorkerPool implements CryptoPool {
     this.#calls.add(call);
     this.#queue.push(piece);
     this.#waiting += piece.count;
-    this.#pump();
+    if (!this.#collecting || this.#waiting >= WORTH_WAKING) this.#pump();
     if (piece.count > 0) {
       piece.inputs = Uint8Array.from(inputs.subarray(piece.inputAt * stride, (piece.inputAt + piece.count) * stride));
       piece.inputAt = 0;
@@ -133,10 +137,14 @@ export class WorkerPool implements CryptoPool {
     for (const lane of this.#lanes) jobs += lane.collect(finished);
     if (jobs > 0) this.#deaths = 0;
     this.#pump(); // first: the workers go on while the callbacks run
+    // What has been verified together is mostly signed next: one hand-over for all of it, not a wake-up for each.
+    this.#collecting = true;
     for (const call of finished) {
       this.#calls.delete(call);
       finish(call, call.out);
     }
+    this.#collecting = false;
+    this.#pump();
   }
 
   #startLane(index: number): PoolLane {
