@@ -42,6 +42,8 @@ export function createServer(options: ServerOptions, modules: DoorModules): Fast
     requestTimeout: options.requestTimeout,
     keepAliveTimeout: 72_000,
     forceCloseConnections: 'idle',
+    // What still comes over a connection in use is answered as ever: Fastify's own 503 is no answer of this protocol.
+    return503OnClosing: false,
     exposeHeadRoutes: false,
     http: {
       headersTimeout: options.headersTimeout,
