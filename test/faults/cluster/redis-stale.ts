@@ -59,10 +59,9 @@ export function redisStale(context: RunContext): Promise<string[]> {
         }
         for (const [enclave, file] of files) {
           const args = ['admin', 'recover', enclave.id, '--snapshot', file, '--remote', cluster.url, '--json'];
-          await promisify(execFile)(process.execPath, [ENC, ...args], { timeout: RECOVER_MS }).then(
-            () => tally.add('enclave recovered'),
-            (error: Error & { stderr?: string }) => say(`I1 enc admin recover: ${error.message} ${error.stderr ?? ''}`),
-          );
+          const why = await recovered(args);
+          if (why === null) tally.add('enclave recovered');
+          else say(`I1 enc admin recover: ${why}`);
         }
         await load.served();
       } finally {
@@ -71,6 +70,18 @@ export function redisStale(context: RunContext): Promise<string[]> {
     });
     await load.receipts(random.int(20, 40));
   });
+}
+
+/** Runs the command, again while it says that its outcome is not known yet; null when it succeeds, else what it said last. */
+async function recovered(args: readonly string[]): Promise<string | null> {
+  const end = performance.now() + SETTLED_MS;
+  for (;;) {
+    const why = await promisify(execFile)(process.execPath, [ENC, ...args], { timeout: RECOVER_MS }).then(
+      () => null,
+      (error: Error & { stderr?: string }) => `${error.message} ${error.stderr ?? ''}`,
+    );
+    if (why === null || !why.includes('[unavailable]') || performance.now() > end) return why;
+  }
 }
 
 /** The error code of the first answer that is not only about the moment; 'ok' without any. */
