@@ -94,6 +94,16 @@ describe('calls that are sent again', () => {
     assert.ok(!scene.line.holds(scene.flight(1)));
   });
 
+  test('a line that is long enough is joined by no new call', () => {
+    const scene = new Scene();
+    for (let i = 0; i < 16_383; i++) scene.push(i % 2);
+    assert.ok(scene.line.holds(scene.flight(0)));
+    scene.push(0);
+    assert.ok(!scene.line.holds(scene.flight(0)));
+    scene.pass(TURN_MS);
+    assert.ok(scene.line.holds(scene.flight(1)), 'nor when it is shorter');
+  });
+
   test('what fails at once and comes back is sent in a later turn, and the line goes on for it', () => {
     let failures = 3;
     const scene = new Scene((flight) => {

@@ -4,6 +4,8 @@ import type { Route } from './routes.ts';
 /** The line is sent in so many portions, so often: within a third of a second; while calls keep joining it, within two. */
 const PORTIONS = 16;
 const EVERY_MS = 20;
+/** A line of so many is joined by no new call: it goes to a shard at once, where its link bounds what is under way. */
+const MAX_JOINED = 16_384;
 
 /**
  * Calls that are to be sent again. What a broken link leaves behind may be thousands of them, and the first of each enclave
@@ -29,9 +31,9 @@ export class ResendLine {
     return this.#length;
   }
 
-  /** True if calls for the flight's enclave wait, and none of them has been sent: it belongs behind them. */
+  /** True if calls for the flight's enclave wait, and none of them has been sent: it belongs behind them, if there is room. */
   holds(flight: Flight): boolean {
-    return this.#length > 0 && this.#groups.has(flight.route);
+    return this.#length > 0 && this.#length < MAX_JOINED && this.#groups.has(flight.route);
   }
 
   push(flight: Flight): void {
