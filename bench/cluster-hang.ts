@@ -5,7 +5,7 @@ import { waitFor } from '../test/parts/wait-for.ts';
 import { paced } from './cluster-load.ts';
 import { ClusterScene } from './cluster-scene.ts';
 import type { LoadResult } from './load/generator.ts';
-import { quantile } from './load/run-load.ts';
+import { median, quantile } from './load/run-load.ts';
 import type { BenchOptions } from './options.ts';
 import { type BenchResult, type Latencies, latencies } from './result.ts';
 
@@ -136,10 +136,7 @@ const p99s = (rounds: readonly number[][]): string =>
 /** The middle of the rounds, quantile by quantile: a disk that stops for a moment spoils a round or two, and no figure. */
 function middle(rounds: readonly number[][]): Latencies {
   const each = rounds.map(latencies);
-  const of = (name: keyof Latencies): number => {
-    const sorted = each.map((one) => one[name]).sort((a, b) => a - b);
-    return sorted[Math.floor(sorted.length / 2)] as number;
-  };
+  const of = (name: keyof Latencies): number => median(each.map((one) => one[name]));
   return { p50_ms: of('p50_ms'), p90_ms: of('p90_ms'), p99_ms: of('p99_ms'), p999_ms: of('p999_ms') };
 }
 

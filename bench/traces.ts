@@ -6,7 +6,7 @@ import { missing } from '../test/parts/redis.ts';
 import { startNode } from './bench-node.ts';
 import { ClusterHouse } from './cluster-house.ts';
 import { CommitSupply } from './commit.ts';
-import { quantile, runLoad } from './load/run-load.ts';
+import { median, runLoad } from './load/run-load.ts';
 import { type BenchOptions, scaled } from './options.ts';
 import { runCpu } from './process-cpu.ts';
 import type { BenchResult } from './result.ts';
@@ -170,12 +170,6 @@ function row({ name, base }: Subject, castings: readonly Casting[]): BenchResult
   if (base.must === undefined) return compared;
   return { ...compared, must: `≤ ${base.must * 100} % more than ${base.name}`, met: by <= base.must };
 }
-
-const median = (values: readonly number[]): number =>
-  quantile(
-    values.toSorted((a, b) => a - b),
-    0.5,
-  );
 
 async function nodeHouse(env: Record<string, string>, options: BenchOptions, root?: string): Promise<House> {
   const entry = root && join(root, 'shard/main.ts');

@@ -50,3 +50,9 @@ export async function runLoad(load: Load): Promise<LoadResult> {
 /** The value below which the share `q` of sorted values lies. */
 export const quantile = (sorted: readonly number[], q: number): number =>
   sorted[Math.min(sorted.length - 1, Math.floor(sorted.length * q))] ?? Number.NaN;
+
+export const median = (values: readonly number[]): number =>
+  quantile(
+    values.toSorted((a, b) => a - b),
+    0.5,
+  );
